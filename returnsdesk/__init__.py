@@ -1,0 +1,1 @@
+"""Returns Desk: a returns assistant for web shops."""

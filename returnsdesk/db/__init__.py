@@ -1,0 +1,1 @@
+"""The database: models, sessions, migrations, import and export, and the sample shop."""

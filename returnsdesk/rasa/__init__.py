@@ -1,0 +1,1 @@
+"""Plug-ins and servers of the two Rasa processes: input channel, tracker store, NLU component, action calls."""

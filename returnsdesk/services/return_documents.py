@@ -1,0 +1,67 @@
+"""What every command on a return shares: finding it, locking it, changing its status, closing it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from returnsdesk.db.models import Return
+from returnsdesk.domain import states
+from returnsdesk.services import events, ledger
+from returnsdesk.services.errors import NotAllowed, NotFound
+
+
+def by_number(session: Session, rma_number: str) -> Return | None:
+    """The return of that number, whatever the case and blanks it is written with."""
+    number = rma_number.strip().upper()
+    return session.scalars(select(Return).where(Return.rma_number == number)).one_or_none()
+
+
+def locked(session: Session, rma_number: str, command: str | None = None) -> Return:
+    """The return with its order locked, as it stands now; with `command`, only if its state allows it."""
+    document = by_number(session, rma_number)
+    if document is None:
+        raise NotFound("RETURN_UNKNOWN", f"there is no return {rma_number}")
+    ledger.lock_order(session, document.order_id)
+    # Another command may have changed it between the look-up and the lock.
+    session.expire_all()
+    if command is not None:
+        require(document, command)
+    return document
+
+
+def require(document: Return, command: str) -> None:
+    """Raise `NotAllowed` when the state does not allow the command."""
+    if not states.may(command, document.status):
+        raise NotAllowed(
+            "WRONG_STATE",
+            f"{document.rma_number} is {document.status}: {command} is not possible",
+            status=document.status,
+            rma_number=document.rma_number,
+        )
+
+
+def set_status(
+    session: Session, document: Return, command: str, status: str, *, actor: str, now: datetime
+) -> None:
+    """Change the status and log it."""
+    before, document.status = document.status, status
+    events.record(
+        session, actor=actor, command=command, document="return", document_id=document.id, now=now,
+        before={"status": before}, after={"status": status}, conversation_id=document.conversation_id,
+    )  # fmt: skip
+
+
+def close_if_done(session: Session, document: Return, *, actor: str, now: datetime) -> None:
+    """Close a return once all its money is settled and its replacement is on the way."""
+    is_paid = all(refund.status == states.REFUND_SETTLED for refund in document.refunds)
+    is_sent = document.exchange is None or document.exchange.status in (
+        states.EXCHANGE_SHIPPED,
+        states.EXCHANGE_ENDED_WITHOUT,
+    )
+    owes_refund = any(line.outcome == "refund" and line.accepted for line in document.lines)
+    if states.may("close", document.status) and is_paid and is_sent and (document.refunds or not owes_refund):
+        document.closed_at = now
+        set_status(session, document, "close", states.CLOSED, actor=actor, now=now)

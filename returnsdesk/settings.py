@@ -1,0 +1,174 @@
+"""Settings of the product: read once from the environment and `.env`, typed, failing in one sentence.
+
+Every setting is a field of `Settings`; `.env.example` and `docs/settings.md` list the same names (tested).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseSettings, Field, SecretStr, ValidationError, validator
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+LANGUAGES = ("en", "nl", "de", "nb", "pl")
+
+
+class SettingsError(Exception):
+    """The environment or `.env` holds a value that cannot be used; the text is one sentence for the operator."""
+
+
+class Settings(BaseSettings):
+    """All settings, with embedded defaults that need no account and no server."""
+
+    shop_name: str = Field("Lund & Linde", description="Name of the shop as shoppers read it.")
+    default_language: str = Field(
+        "en", description="Language until the shopper's own is known: en, nl, de, nb or pl."
+    )
+    demo_mode: bool = Field(
+        True,
+        description="Sample shop, demo log-ins, a readable demo mailbox and commands that move returns along.",
+    )
+    database_url: str = Field(
+        "sqlite:///var/returnsdesk.db",
+        description="SQLAlchemy address of the database: SQLite file or postgresql://user:password@host/name.",
+    )
+    var_dir: Path = Field(
+        Path("var"), description="Folder for the database, secret key and demo mail."
+    )
+    models_dir: Path = Field(
+        Path("models"), description="Folder of trained models; only these are loaded."
+    )
+    secret_key: SecretStr | None = Field(
+        None,
+        description="Signs sessions and links; made and kept in VAR_DIR when empty. Set it when several machines serve.",
+    )
+    shop_login_secret: SecretStr | None = Field(
+        None,
+        description="Shared with the shop's backend, which signs its shoppers' log-in tokens with it (HS256).",
+    )
+    public_url: str = Field(
+        "http://127.0.0.1:8080", description="Address at which shoppers' browsers reach the desk."
+    )
+    allowed_origins: str = Field(
+        "",
+        description="Origins of the shop's pages that may embed the chat, comma-separated; the desk's own always may.",
+    )
+    desk_host: str = Field("127.0.0.1", description="Address that the desk listens on.")
+    desk_port: int = Field(
+        8080, ge=1, le=65535, description="Port of the desk, the only public process."
+    )
+    rasa_port: int = Field(5005, ge=1, le=65535, description="Loopback port of Rasa.")
+    actions_port: int = Field(
+        5055, ge=1, le=65535, description="Loopback port of the action server."
+    )
+    redis_url: str = Field(
+        "",
+        description="Redis for several desk or Rasa processes; empty keeps everything in one process each.",
+    )
+    smtp_url: str = Field(
+        "",
+        description="smtp://user:password@host:587 for real mail; empty keeps mail in VAR_DIR/mail.",
+    )
+    mail_from: str = Field(
+        "returns@lundlinde.example", description="Sender address of the shop's mail."
+    )
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+    class Config:
+        """Names are the field names in capitals, without a prefix; `.env` beside the project is read as well."""
+
+        env_file = PROJECT_ROOT / ".env"
+        env_file_encoding = "utf-8"
+        keep_untouched = (cached_property,)
+        allow_mutation = False
+
+    @validator("default_language")
+    def _known_language(cls, value: str) -> str:
+        if value not in LANGUAGES:
+            raise ValueError(f"must be one of {', '.join(LANGUAGES)}")
+        return value
+
+    @validator("database_url")
+    def _usable_database(cls, value: str) -> str:
+        if not value.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg2://")):
+            raise ValueError("must begin with sqlite:/// or postgresql://")
+        return value
+
+    @validator("log_level")
+    def _known_level(cls, value: str) -> str:
+        if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+        return value.upper()
+
+    @validator("var_dir", "models_dir")
+    def _below_the_project(cls, value: Path) -> Path:
+        return value if value.is_absolute() else PROJECT_ROOT / value
+
+    @property
+    def resolved_database_url(self) -> str:
+        """`database_url` with a relative SQLite path taken from the project's root."""
+        prefix = "sqlite:///"
+        if self.database_url.startswith(prefix):
+            path = Path(self.database_url[len(prefix) :])
+            if str(path) != ":memory:" and not path.is_absolute():
+                return f"{prefix}{PROJECT_ROOT / path}"
+        return self.database_url
+
+    @property
+    def signing_key(self) -> str:
+        """The secret key; made once and kept in `var_dir/secret_key` when none is set."""
+        if self.secret_key and self.secret_key.get_secret_value():
+            return self.secret_key.get_secret_value()
+        return _kept_secret(self.var_dir / "secret_key")
+
+    def derived_secret(self, purpose: str) -> str:
+        """A secret for one purpose, derived from the signing key, so that processes agree without being told."""
+        return hmac.new(self.signing_key.encode(), purpose.encode(), hashlib.sha256).hexdigest()
+
+    @property
+    def shop_login_key(self) -> str:
+        """Key that the shop's backend signs log-in tokens with."""
+        if self.shop_login_secret and self.shop_login_secret.get_secret_value():
+            return self.shop_login_secret.get_secret_value()
+        return self.derived_secret("shop-login")
+
+    @property
+    def rasa_channel_token(self) -> str:
+        """Bearer token between desk and Rasa."""
+        return self.derived_secret("rasa-channel")
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Origins that may call the desk from a browser, the desk's own first."""
+        extra = (part.strip().rstrip("/") for part in self.allowed_origins.split(","))
+        return (self.public_url.rstrip("/"), *(origin for origin in extra if origin))
+
+
+def _kept_secret(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("x", encoding="ascii") as file:
+            path.chmod(0o600)
+            file.write(secrets.token_hex(32))
+    except FileExistsError:
+        pass
+    return path.read_text(encoding="ascii")
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings once; raises `SettingsError` with one sentence that names the variable."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).upper()
+        raise SettingsError(
+            f"{name} in the environment or .env cannot be used: {first['msg']}."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError("The file .env is not UTF-8 text.") from error
