@@ -26,7 +26,10 @@ def exit_with_parent() -> None:
     supervisor = os.environ.get(SUPERVISOR_VARIABLE, "")
     if supervisor.isdigit():
         threading.Thread(
-            target=_watch, args=(int(supervisor), os.getppid()), name="supervisor-watch", daemon=True
+            target=_watch,
+            args=(int(supervisor), os.getppid()),
+            name="supervisor-watch",
+            daemon=True,
         ).start()
 
 

@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     )
     secret_key: SecretStr | None = Field(
         None,
-        description="Signs sessions and links; made and kept in VAR_DIR when empty. Set it when several machines serve.",
+        description="Signs sessions and links; made and kept in VAR_DIR when empty. Set it if several machines serve.",
     )
     shop_login_secret: SecretStr | None = Field(
         None,

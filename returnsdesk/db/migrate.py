@@ -75,7 +75,9 @@ def is_behind(database: Database, revision: str) -> bool:
     known = revisions()
     wanted = head() if revision == HEAD else revision
     if wanted != BASE and wanted not in known:
-        raise UnknownRevision(f"There is no revision {revision}; there are base, {', '.join(known)}.")
+        raise UnknownRevision(
+            f"There is no revision {revision}; there are base, {', '.join(known)}."
+        )
     present = current(database)
     if present is None:
         return False
@@ -122,7 +124,9 @@ def _set_sqlite_foreign_keys(connection: Connection, *, enforced: bool) -> None:
 def _check_sqlite_foreign_keys(connection: Connection) -> None:
     broken = connection.execute(text("PRAGMA foreign_key_check")).first()
     if broken is not None:
-        raise RuntimeError(f"the migration would leave a row of {broken[0]} without its {broken[2]}")
+        raise RuntimeError(
+            f"the migration would leave a row of {broken[0]} without its {broken[2]}"
+        )
 
 
 def _run(database: Database, run: Any, revision: str) -> None:

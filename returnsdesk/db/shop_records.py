@@ -20,6 +20,7 @@ from pydantic import (
     validator,
 )
 
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _AMOUNT = re.compile(r"\d{1,12}(\.\d+)?")
 
 _PLAIN_MESSAGES: Final = {
@@ -33,6 +34,8 @@ _PLAIN_MESSAGES: Final = {
     "type_error.dict": "must be an object",
     "type_error.list": "must be a list",
     "value_error.list.min_items": "must have at least {limit_value} entry",
+    "value_error.const": "must be one of {permitted}",
+    "value_error.str.regex": "has the wrong form",
     "value_error.number.not_ge": "may not be less than {limit_value}",
     "value_error.number.not_le": "may not be more than {limit_value}",
 }
@@ -83,6 +86,22 @@ class Amount(StrictStr):
         if not _AMOUNT.fullmatch(value):
             raise ValueError(f'must be a decimal string such as "12.50", not {value!r}')
         return value
+
+
+class Email(StrictStr):
+    """An address that mail can be sent to, as far as its form tells."""
+
+    @classmethod
+    def __get_validators__(cls) -> Iterator[Any]:
+        """Pydantic's way to ask for the checks."""
+        yield cls._check
+
+    @classmethod
+    def _check(cls, value: Any) -> str:
+        is_plausible = isinstance(value, str) and _EMAIL.fullmatch(value) and len(value) <= 254
+        if not is_plausible:
+            raise ValueError(f"{value!r} is not an e-mail address")
+        return str(value)
 
 
 class Instant(datetime):
@@ -167,7 +186,7 @@ class AddressRecord(Record):
     line2: StrictStr = ""
     city: StrictStr = ""
     region: StrictStr = ""
-    postcode: StrictStr = Field("", max_length=20)
+    postcode: StrictStr = Field(default="", max_length=20)
     country: StrictStr | None = None
 
     @validator("country")
@@ -204,12 +223,12 @@ class ProductRecord(Record):
 
     product_id: Key
     name: Text | dict[Text, Text]
-    category: StrictStr | None = Field(None, max_length=60)
+    category: StrictStr | None = Field(default=None, max_length=60)
     final_sale: StrictBool = False
     hygiene: StrictBool = False
     personalised: StrictBool = False
     size_chart: dict[str, Any] | None = None
-    image_url: StrictStr | None = Field(None, max_length=500)
+    image_url: StrictStr | None = Field(default=None, max_length=500)
     variants: list[VariantRecord] = Field(min_items=1)
 
     @validator("name", pre=True)
@@ -226,8 +245,8 @@ class PaymentMethodRecord(Record):
 
     id: Key
     type: Literal["credit_card", "paypal", "gift_card", "invoice", "store_credit"]
-    brand: StrictStr | None = Field(None, max_length=40)
-    last_four: StrictStr | None = Field(None, regex=r"^\d{4}$")
+    brand: StrictStr | None = Field(default=None, max_length=40)
+    last_four: StrictStr | None = Field(default=None, regex=r"^\d{4}$")
     balance: Amount | None = None
     currency: StrictStr | None = None
 
@@ -241,10 +260,10 @@ class CustomerRecord(Record):
 
     customer_id: Key
     first_name: Text = Field(max_length=120)
-    last_name: StrictStr = Field("", max_length=120)
-    email: Text = Field(max_length=254, regex=r"^[^@\s]+@[^@\s]+$")
-    phone: StrictStr | None = Field(None, max_length=40)
-    language: StrictStr | None = Field(None, min_length=2, max_length=5)
+    last_name: StrictStr = Field(default="", max_length=120)
+    email: Email
+    phone: StrictStr | None = Field(default=None, max_length=40)
+    language: StrictStr | None = Field(default=None, min_length=2, max_length=5)
     tier: Literal["none", "silver", "gold"] = "none"
     paid_member: StrictBool = False
     member_since: Day | None = None
@@ -264,7 +283,7 @@ class OrderLineRecord(Record):
     # Absent: as the product is when the order is first loaded.
     final_sale: StrictBool | None = None
     personalised: StrictBool | None = None
-    personalisation: StrictStr | None = Field(None, max_length=200)
+    personalisation: StrictStr | None = Field(default=None, max_length=200)
 
 
 class PaymentRecord(Record):
@@ -276,9 +295,9 @@ class PaymentRecord(Record):
     method_id: Key
     type: Literal["payment", "refund"]
     amount: Amount
-    kind: StrictStr | None = Field(None, max_length=20)
-    brand: StrictStr | None = Field(None, max_length=40)
-    last_four: StrictStr | None = Field(None, regex=r"^\d{4}$")
+    kind: StrictStr | None = Field(default=None, max_length=20)
+    brand: StrictStr | None = Field(default=None, max_length=40)
+    last_four: StrictStr | None = Field(default=None, regex=r"^\d{4}$")
 
 
 class ShipmentRecord(Record):
@@ -289,7 +308,7 @@ class ShipmentRecord(Record):
     """
 
     tracking_number: Text = Field(max_length=80)
-    carrier: StrictStr | None = Field(None, max_length=60)
+    carrier: StrictStr | None = Field(default=None, max_length=60)
     line_ids: list[StrictStr] = []
     shipped_at: Instant | None = None
     delivered_at: Instant | None = None
@@ -308,7 +327,7 @@ class OrderRecord(Record):
 
     order_number: Text = Field(max_length=60)
     customer_id: StrictStr | None = None
-    email: StrictStr | None = Field(None, max_length=254, regex=r"^[^@\s]+@[^@\s]+$")
+    email: Email | None = None
     status: Literal["pending", "processing", "shipped", "delivered", "cancelled"]
     placed_at: Instant
     currency: StrictStr
@@ -316,7 +335,7 @@ class OrderRecord(Record):
     discount: Amount = Amount("0")
     shipping_paid: Amount = Amount("0")
     gift: StrictBool = False
-    gift_code: StrictStr | None = Field(None, max_length=60)
+    gift_code: StrictStr | None = Field(default=None, max_length=60)
     lines: list[OrderLineRecord] = Field(min_items=1)
     payments: list[PaymentRecord] = []
     shipments: list[ShipmentRecord] = []
@@ -331,8 +350,10 @@ def explain(error: ValidationError) -> str:
     where = "".join(
         f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]
     ).lstrip(".")
-    if where == "__root__":
-        where = "the line"
-    message = _PLAIN_MESSAGES.get(first["type"], first["msg"]).format(**first.get("ctx", {}))
+    facts = dict(first.get("ctx", {}))
+    if "permitted" in facts:
+        facts["permitted"] = ", ".join(facts["permitted"])
+    plain = _PLAIN_MESSAGES.get(first["type"])
+    message = plain.format(**facts) if plain else first["msg"]
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{where} {message}{more}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -98,7 +98,9 @@ class Wish:
     settlement: str | None = None
 
 
-def check(line: LineFacts, wish: Wish, shopper: ShopperFacts, policy: Policy, now: datetime) -> list[Finding]:
+def check(
+    line: LineFacts, wish: Wish, shopper: ShopperFacts, policy: Policy, now: datetime
+) -> list[Finding]:
     """All findings on one line, worst first; it may go ahead when none of them blocks."""
     findings = [
         *_delivery_findings(line, policy, now),
@@ -111,12 +113,14 @@ def check(line: LineFacts, wish: Wish, shopper: ShopperFacts, policy: Policy, no
     return sorted(findings, key=lambda finding: order.index(finding.severity))
 
 
-def is_allowed(findings: list[Finding]) -> bool:
+def is_allowed(findings: Iterable[Finding]) -> bool:
     """Whether nothing in the findings blocks."""
     return not any(finding.severity == BLOCK for finding in findings)
 
 
-def last_return_day(line: LineFacts, outcome: str, shopper: ShopperFacts, policy: Policy) -> date | None:
+def last_return_day(
+    line: LineFacts, outcome: str, shopper: ShopperFacts, policy: Policy
+) -> date | None:
     """The last day on which the shopper can ask, where they live; None while parcels are still to leave.
 
     The longest of policy and law counts, then the days of the shopper's tier are added. The period begins with the
@@ -129,7 +133,9 @@ def last_return_day(line: LineFacts, outcome: str, shopper: ShopperFacts, policy
     if line.country in windows.EEA_COUNTRIES:
         days = max(days, LEGAL_WITHDRAWAL_DAYS)
     days += policy.window.extra_days_by_tier.get(shopper.tier, 0)
-    return windows.last_day(start, days, line.country, to_working_day=policy.window.move_to_working_day)
+    return windows.last_day(
+        start, days, line.country, to_working_day=policy.window.move_to_working_day
+    )
 
 
 def return_fee_minor(line: LineFacts, wish: Wish, shopper: ShopperFacts, policy: Policy) -> int:
@@ -198,6 +204,8 @@ def _window_findings(
     return [Finding("WINDOW_OPEN", INFO, {"last_day": last_day})]
 
 
-def _fee_findings(line: LineFacts, wish: Wish, shopper: ShopperFacts, policy: Policy) -> list[Finding]:
+def _fee_findings(
+    line: LineFacts, wish: Wish, shopper: ShopperFacts, policy: Policy
+) -> list[Finding]:
     fee = return_fee_minor(line, wish, shopper, policy)
     return [Finding("RETURN_FEE", FEE, {"fee_minor": fee})] if fee else []

@@ -18,7 +18,16 @@ CANCELLED: Final = "cancelled"
 EXPIRED: Final = "expired"
 
 # The road of a return that goes well; a shopper sees it as a bar of stages.
-RETURN_STAGES: Final = (REQUESTED, APPROVED, LABEL_ISSUED, IN_TRANSIT, ARRIVED, INSPECTED, REFUND_PENDING, CLOSED)
+RETURN_STAGES: Final = (
+    REQUESTED,
+    APPROVED,
+    LABEL_ISSUED,
+    IN_TRANSIT,
+    ARRIVED,
+    INSPECTED,
+    REFUND_PENDING,
+    CLOSED,
+)
 RETURN_ENDED: Final = frozenset({CLOSED, REJECTED, DECLINED, CANCELLED, EXPIRED})
 # Nothing has been handed to a carrier yet: the shopper may still cancel or change.
 RETURN_BEFORE_SCAN: Final = frozenset({REQUESTED, APPROVED, LABEL_ISSUED})

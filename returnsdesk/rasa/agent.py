@@ -79,7 +79,9 @@ def _end_circle(
     tracker: DialogueStateTracker, output_channel: OutputChannel, nlg: NaturalLanguageGenerator
 ) -> NoReturn:
     # Saved like this, the tracker would end without action_listen and the conversation would stay silent for ever.
-    raise _TurnAborted(TurnFailed(f"actions went round in a circle after {tracker.latest_action_name}"))
+    raise _TurnAborted(
+        TurnFailed(f"actions went round in a circle after {tracker.latest_action_name}")
+    )
 
 
 class DeskProcessor(MessageProcessor):

@@ -40,7 +40,9 @@ def add_for(
     exchange.number = f"EX-{1000 + exchange.id}"
     for line in document.lines:
         if line.outcome == "exchange":
-            _add_line(session, exchange, line, wanted[line.order_line.external_id].new_sku, policy, now)
+            _add_line(
+                session, exchange, line, wanted[line.order_line.external_id].new_sku, policy, now
+            )
     events.record(
         session, actor=actor, command="reserve", document="exchange", document_id=exchange.id, now=now,
         after={"status": exchange.status, "number": exchange.number}, conversation_id=document.conversation_id,
@@ -71,7 +73,9 @@ def ship(
         if exchange.status == states.EXCHANGE_SHIPPED:
             return return_view(document)
         if exchange.status != states.EXCHANGE_ACCEPTED:
-            raise NotAllowed("WRONG_STATE", f"{exchange.number} is {exchange.status}: it cannot be sent")
+            raise NotAllowed(
+                "WRONG_STATE", f"{exchange.number} is {exchange.status}: it cannot be sent"
+            )
         for reservation in _held(document):
             stock.allocate(session, reservation)
         exchange.status, exchange.tracking_number, exchange.shipped_at = (
@@ -108,11 +112,18 @@ def decide_for(session: Session, document: Return) -> None:
                 line.reservation.state, line.reservation.quantity = "held", accepted
                 line.quantity = accepted
     is_owed = any(line.reservation.state == "held" for line in document.exchange.lines)
-    document.exchange.status = states.EXCHANGE_ACCEPTED if is_owed else states.EXCHANGE_ENDED_WITHOUT
+    document.exchange.status = (
+        states.EXCHANGE_ACCEPTED if is_owed else states.EXCHANGE_ENDED_WITHOUT
+    )
 
 
 def _add_line(
-    session: Session, exchange: Exchange, line: ReturnLine, sku: str | None, policy: Policy, now: datetime
+    session: Session,
+    exchange: Exchange,
+    line: ReturnLine,
+    sku: str | None,
+    policy: Policy,
+    now: datetime,
 ) -> None:
     old = line.order_line.variant
     new = session.scalars(select(Variant).where(Variant.sku == sku)).one_or_none() if sku else None
@@ -125,7 +136,9 @@ def _add_line(
     difference = price_difference_minor(line, new, policy)
     if difference:
         raise NotAllowed(
-            "PRICE_DIFFERS", "the replacement does not cost what was paid", difference_minor=difference
+            "PRICE_DIFFERS",
+            "the replacement does not cost what was paid",
+            difference_minor=difference,
         )
     stock.reserve(session, new, line.quantity)
     exchange.lines.append(
@@ -138,7 +151,9 @@ def _add_line(
                 variant_id=new.id,
                 quantity=line.quantity,
                 state="held",
-                expires_at=max(now + timedelta(days=policy.exchange.reserve_days), exchange.return_.ship_by),
+                expires_at=max(
+                    now + timedelta(days=policy.exchange.reserve_days), exchange.return_.ship_by
+                ),
             ),
         )
     )
@@ -155,5 +170,6 @@ def price_difference_minor(line: ReturnLine, new: Variant, policy: Policy) -> in
 def _held(document: Return) -> list[Reservation]:
     if document.exchange is None:
         return []
-    return [line.reservation for line in document.exchange.lines if line.reservation.state == "held"]
-
+    return [
+        line.reservation for line in document.exchange.lines if line.reservation.state == "held"
+    ]

@@ -20,7 +20,9 @@ def lock_order(session: Session, order_id: int) -> Order:
 
     SQLite has one writer at a time anyway; PostgreSQL locks the row.
     """
-    return session.scalars(select(Order).where(Order.id == order_id).with_for_update(of=Order)).one()
+    return session.scalars(
+        select(Order).where(Order.id == order_id).with_for_update(of=Order)
+    ).one()
 
 
 def line_facts(session: Session, line: OrderLine) -> LineFacts:
@@ -44,9 +46,31 @@ def line_facts(session: Session, line: OrderLine) -> LineFacts:
 
 
 def claim_units(
-    session: Session, return_line: ReturnLine, line: OrderLine, *, quantity: int, policy: Policy, now: datetime
+    session: Session,
+    return_line: ReturnLine,
+    line: OrderLine,
+    *,
+    quantity: int,
+    policy: Policy,
+    now: datetime,
 ) -> list[OrderUnit]:
     """Hold `quantity` free units of a line for a return line; raises `Conflict` when fewer are left."""
+    free = free_units(session, line, policy=policy, now=now)
+    if len(free) < quantity:
+        raise Conflict(
+            "QTY_EXCEEDS",
+            f"only {len(free)} units of {line.external_id} are left",
+            available=len(free),
+        )
+    for unit in free[:quantity]:
+        return_line.claims.append(UnitClaim(order_unit_id=unit.id, unit=unit, state="held"))
+    return free[:quantity]
+
+
+def free_units(
+    session: Session, line: OrderLine, *, policy: Policy, now: datetime
+) -> list[OrderUnit]:
+    """Units of a line that have arrived and that no document holds, in the order they will be claimed."""
     taken = set(
         session.scalars(
             select(UnitClaim.order_unit_id)
@@ -54,12 +78,7 @@ def claim_units(
             .where(OrderUnit.order_line_id == line.id, UnitClaim.state.in_(LIVE))
         )
     )
-    free = [unit for unit in line.units if unit.id not in taken and _has_arrived(unit, policy, now)]
-    if len(free) < quantity:
-        raise Conflict("QTY_EXCEEDS", f"only {len(free)} units of {line.external_id} are left", available=len(free))
-    for unit in free[:quantity]:
-        return_line.claims.append(UnitClaim(order_unit_id=unit.id, unit=unit, state="held"))
-    return free[:quantity]
+    return [unit for unit in line.units if unit.id not in taken and _has_arrived(unit, policy, now)]
 
 
 def release_claims(document: Return) -> None:

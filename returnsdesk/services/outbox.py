@@ -47,7 +47,9 @@ def add(
         )
 
 
-def run_due(database: Database, handlers: Mapping[str, Handler], *, now: datetime, limit: int = 50) -> int:
+def run_due(
+    database: Database, handlers: Mapping[str, Handler], *, now: datetime, limit: int = 50
+) -> int:
     """Do the jobs that are due, oldest first; returns how many were tried.
 
     A handler gets the payload, the job's dedupe key (to make its own effect idempotent) and the time. What it raises
@@ -62,12 +64,18 @@ def run_due(database: Database, handlers: Mapping[str, Handler], *, now: datetim
     return tried
 
 
-def _due(database: Database, handlers: Mapping[str, Handler], now: datetime, limit: int) -> list[int]:
+def _due(
+    database: Database, handlers: Mapping[str, Handler], now: datetime, limit: int
+) -> list[int]:
     with database.read() as session:
         return list(
             session.scalars(
                 select(OutboxJob.id)
-                .where(OutboxJob.state == "waiting", OutboxJob.due_at <= now, OutboxJob.kind.in_(handlers))
+                .where(
+                    OutboxJob.state == "waiting",
+                    OutboxJob.due_at <= now,
+                    OutboxJob.kind.in_(handlers),
+                )
                 .order_by(OutboxJob.due_at, OutboxJob.id)
                 .limit(limit)
             )
@@ -93,14 +101,20 @@ def _run(database: Database, job_id: int, handlers: Mapping[str, Handler], now: 
     try:
         handlers[kind](payload, key, now)
     except Exception as error:
-        logger.warning("outbox job %s (%s) failed at try %s: %s", job_id, kind, attempts, type(error).__name__)
+        logger.warning(
+            "outbox job %s (%s) failed at try %s: %s", job_id, kind, attempts, type(error).__name__
+        )
         _keep_failure(database, job_id, attempts, str(error), now)
         return
     with database.write() as session:
-        session.get(OutboxJob, job_id).state = "done"
+        job = session.get(OutboxJob, job_id)
+        # What a job carried (a code, an address) is of no use once it is done.
+        job.state, job.payload = "done", {}
 
 
-def _keep_failure(database: Database, job_id: int, attempts: int, error: str, now: datetime) -> None:
+def _keep_failure(
+    database: Database, job_id: int, attempts: int, error: str, now: datetime
+) -> None:
     pause = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** (attempts - 1))
     with database.write() as session:
         job = session.get(OutboxJob, job_id)

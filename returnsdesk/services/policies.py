@@ -43,7 +43,9 @@ def current_version(session: Session, now: datetime) -> PolicyVersion:
     """The stored version of the policy file as it stands now; stored on first sight."""
     content = read_policy_file()
     digest = digest_of(content)
-    found = session.scalars(select(PolicyVersion).where(PolicyVersion.digest == digest)).one_or_none()
+    found = session.scalars(
+        select(PolicyVersion).where(PolicyVersion.digest == digest)
+    ).one_or_none()
     if found is not None:
         return found
     version = PolicyVersion(digest=digest, valid_from=now, content=content)

@@ -31,7 +31,9 @@ def start(database: Database, rma_number: str, *, actor: str, now: datetime) -> 
             return return_view(document)
         documents.require(document, "start_refund")
         if not any(line.outcome == "refund" and line.accepted for line in document.lines):
-            raise NotAllowed("NOTHING_ACCEPTED", f"{document.rma_number} has nothing accepted for a refund")
+            raise NotAllowed(
+                "NOTHING_ACCEPTED", f"{document.rma_number} has nothing accepted for a refund"
+            )
         _create(session, document, actor=actor, now=now)
         documents.set_status(
             session, document, "start_refund", states.REFUND_PENDING, actor=actor, now=now
@@ -40,7 +42,9 @@ def start(database: Database, rma_number: str, *, actor: str, now: datetime) -> 
         return return_view(document)
 
 
-def settle_part(database: Database, refund_part_id: int, provider_reference: str, *, now: datetime) -> None:
+def settle_part(
+    database: Database, refund_part_id: int, provider_reference: str, *, now: datetime
+) -> None:
     """The payment provider has paid a part back; a second report of the same part changes nothing."""
     with database.write() as session:
         part = session.get(RefundPart, refund_part_id)
@@ -99,7 +103,11 @@ def _create(session: Session, document: Return, *, actor: str, now: datetime) ->
     session.flush()
     for part in refund.parts:
         outbox.add(
-            session, SEND_REFUND_PART, {"refund_part_id": part.id}, dedupe_key=part.idempotency_key, now=now
+            session,
+            SEND_REFUND_PART,
+            {"refund_part_id": part.id},
+            dedupe_key=part.idempotency_key,
+            now=now,
         )
     events.record(
         session, actor=actor, command="start_refund", document="refund", document_id=refund.id, now=now,

@@ -62,6 +62,11 @@ def close_if_done(session: Session, document: Return, *, actor: str, now: dateti
         states.EXCHANGE_ENDED_WITHOUT,
     )
     owes_refund = any(line.outcome == "refund" and line.accepted for line in document.lines)
-    if states.may("close", document.status) and is_paid and is_sent and (document.refunds or not owes_refund):
+    if (
+        states.may("close", document.status)
+        and is_paid
+        and is_sent
+        and (document.refunds or not owes_refund)
+    ):
         document.closed_at = now
         set_status(session, document, "close", states.CLOSED, actor=actor, now=now)

@@ -123,7 +123,11 @@ def register(
 
 
 def check_request(
-    session: Session, order: Order, lines: tuple[RequestedLine, ...], settlement: str | None, now: datetime
+    session: Session,
+    order: Order,
+    lines: tuple[RequestedLine, ...],
+    settlement: str | None,
+    now: datetime,
 ) -> list[Finding]:
     """All findings on a request, each with the `line` it is about; a review finding when its value is high."""
     policy = policies.policy_of(order)
@@ -133,10 +137,15 @@ def check_request(
     for requested in lines:
         line = _line_of(order, requested.order_line_external_id)
         if requested.quantity < 1 or requested.outcome not in OUTCOMES:
-            raise ServiceError("BAD_REQUEST", "a line needs a quantity of 1 or more and a known outcome")
+            raise ServiceError(
+                "BAD_REQUEST", "a line needs a quantity of 1 or more and a known outcome"
+            )
         wish = Wish(requested.quantity, requested.outcome, requested.reason, settlement)
         found = check(ledger.line_facts(session, line), wish, shopper, policy, now)
-        findings += [Finding(each.code, each.severity, {**each.facts, "line": line.external_id}) for each in found]
+        findings += [
+            Finding(each.code, each.severity, {**each.facts, "line": line.external_id})
+            for each in found
+        ]
         value += sum(unit.paid_minor for unit in line.units[: requested.quantity])
     limit = policy.review.above_by_currency.get(order.currency)
     if limit is not None and value > limit:
@@ -175,7 +184,9 @@ def find(session: Session, rma_number: str) -> ReturnView | None:
 def of_order(session: Session, order_id: int) -> list[ReturnView]:
     """All returns of an order, latest first."""
     rows = session.scalars(
-        select(Return).where(Return.order_id == order_id).order_by(Return.requested_at.desc(), Return.id.desc())
+        select(Return)
+        .where(Return.order_id == order_id)
+        .order_by(Return.requested_at.desc(), Return.id.desc())
     )
     return [return_view(document) for document in rows]
 
@@ -190,9 +201,13 @@ def issue_label(database: Database, rma_number: str, *, actor: str, now: datetim
     with database.write() as session:
         document = documents.locked(session, rma_number, "issue_label")
         document.parcels.append(
-            InboundParcel(carrier="sample", tracking_number=f"{document.rma_number}-P1", status="announced")
+            InboundParcel(
+                carrier="sample", tracking_number=f"{document.rma_number}-P1", status="announced"
+            )
         )
-        documents.set_status(session, document, "issue_label", states.LABEL_ISSUED, actor=actor, now=now)
+        documents.set_status(
+            session, document, "issue_label", states.LABEL_ISSUED, actor=actor, now=now
+        )
         return return_view(document)
 
 
@@ -204,7 +219,9 @@ def record_scan(database: Database, rma_number: str, *, actor: str, now: datetim
             documents.require(document, "record_scan")
             document.shipped_at = now
             exchanges.renew_reservations(document, now)
-            documents.set_status(session, document, "record_scan", states.IN_TRANSIT, actor=actor, now=now)
+            documents.set_status(
+                session, document, "record_scan", states.IN_TRANSIT, actor=actor, now=now
+            )
         return return_view(document)
 
 
@@ -216,7 +233,9 @@ def record_arrival(database: Database, rma_number: str, *, actor: str, now: date
             documents.require(document, "record_arrival")
             document.arrived_at = now
             document.shipped_at = document.shipped_at or now
-            documents.set_status(session, document, "record_arrival", states.ARRIVED, actor=actor, now=now)
+            documents.set_status(
+                session, document, "record_arrival", states.ARRIVED, actor=actor, now=now
+            )
         return return_view(document)
 
 
@@ -241,7 +260,10 @@ def inspect_line(
         raise ServiceError("REASON_MISSING", "units that are not accepted need a reason")
     with database.write() as session:
         document = documents.locked(session, rma_number, "inspect")
-        line = next((each for each in document.lines if each.order_line.external_id == line_external_id), None)
+        line = next(
+            (each for each in document.lines if each.order_line.external_id == line_external_id),
+            None,
+        )
         if line is None:
             raise NotFound("LINE_UNKNOWN", f"{document.rma_number} has no line {line_external_id}")
         undecided = [claim for claim in line.claims if claim.state == "held"]
@@ -278,7 +300,9 @@ def overdue(session: Session, now: datetime) -> list[str]:
 
 
 def _locked_order(session: Session, number: str) -> Order:
-    order_id = session.scalar(select(Order.id).where(Order.number_norm == normalise_order_number(number)))
+    order_id = session.scalar(
+        select(Order.id).where(Order.number_norm == normalise_order_number(number))
+    )
     if order_id is None:
         raise NotFound("ORDER_UNKNOWN", f"there is no order {number}")
     return ledger.lock_order(session, order_id)
@@ -299,7 +323,12 @@ def _merged(lines: tuple[RequestedLine, ...]) -> tuple[RequestedLine, ...]:
         before = merged.get(key)
         quantity = line.quantity + (before.quantity if before else 0)
         merged[key] = RequestedLine(
-            line.order_line_external_id, quantity, line.reason, line.outcome, line.new_sku, line.note
+            line.order_line_external_id,
+            quantity,
+            line.reason,
+            line.outcome,
+            line.new_sku,
+            line.note,
         )
     return tuple(merged.values())
 
@@ -323,7 +352,6 @@ def _add_line(
 ) -> None:
     order_line = _line_of(document.order, requested.order_line_external_id)
     line = ReturnLine(
-        return_=document,
         order_line=order_line,
         quantity=requested.quantity,
         outcome=requested.outcome,
@@ -332,8 +360,11 @@ def _add_line(
         accepted=0,
         rejected=0,
     )
+    document.lines.append(line)
     session.flush()
-    ledger.claim_units(session, line, order_line, quantity=requested.quantity, policy=policy, now=now)
+    ledger.claim_units(
+        session, line, order_line, quantity=requested.quantity, policy=policy, now=now
+    )
 
 
 def _move(
@@ -379,4 +410,3 @@ def _finish_inspection(session: Session, document: Return, *, actor: str, now: d
     else:
         document.closed_at = now
         documents.set_status(session, document, "inspect", states.REJECTED, actor=actor, now=now)
-

@@ -25,7 +25,9 @@ def reserve(session: Session, variant: Variant, quantity: int) -> None:
     taken = _change(
         session,
         update(StockItem)
-        .where(StockItem.variant_id == variant.id, StockItem.on_hand - StockItem.reserved >= quantity)
+        .where(
+            StockItem.variant_id == variant.id, StockItem.on_hand - StockItem.reserved >= quantity
+        )
         .values(reserved=StockItem.reserved + quantity),
     )
     if not taken:
@@ -73,7 +75,8 @@ def _give_back(session: Session, reservation: Reservation, *, leaves_warehouse: 
     if leaves_warehouse:
         values["on_hand"] = StockItem.on_hand - reservation.quantity
     _change(
-        session, update(StockItem).where(StockItem.variant_id == reservation.variant_id).values(**values)
+        session,
+        update(StockItem).where(StockItem.variant_id == reservation.variant_id).values(**values),
     )
 
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import relationship
 
 from returnsdesk.db.base import Base, Mapped, UTCDateTime
@@ -23,6 +34,11 @@ class Conversation(Base):
     created_at: Mapped[datetime] = Column(UTCDateTime, nullable=False)
     last_message_at: Mapped[datetime] = Column(UTCDateTime, nullable=False, index=True)
     last_seq: Mapped[int] = Column(Integer, nullable=False, default=0)
+    # The shopper logged out or began anew: its session opens it no more.
+    ended_at: Mapped[datetime | None] = Column(UTCDateTime)
+    # Which desk process is answering, and until when that holds if the process is never heard of again.
+    turn_owner: Mapped[str | None] = Column(String(36))
+    turn_lease_until: Mapped[datetime | None] = Column(UTCDateTime)
 
     messages: Mapped[list[Message]] = relationship(
         "Message", back_populates="conversation", order_by="Message.seq"
@@ -58,7 +74,9 @@ class Message(Base):
     __table_args__ = (
         UniqueConstraint("conversation_id", "seq"),
         UniqueConstraint("conversation_id", "channel_message_id"),
-        CheckConstraint("author IN ('shopper', 'assistant', 'agent', 'system')", name="known_author"),
+        CheckConstraint(
+            "author IN ('shopper', 'assistant', 'agent', 'system')", name="known_author"
+        ),
         CheckConstraint("state IN ('waiting', 'answered', 'sent')", name="known_state"),
         Index("ix_messages_state_id", "state", "id"),
     )
@@ -70,7 +88,9 @@ class ButtonToken(Base):
     __tablename__ = "button_tokens"
 
     token: Mapped[str] = Column(String(32), primary_key=True)
-    conversation_id: Mapped[str] = Column(ForeignKey("conversations.id"), nullable=False, index=True)
+    conversation_id: Mapped[str] = Column(
+        ForeignKey("conversations.id"), nullable=False, index=True
+    )
     label: Mapped[str] = Column(String(300), nullable=False)
     choice: Mapped[dict[str, Any]] = Column(JSON, nullable=False)
     created_at: Mapped[datetime] = Column(UTCDateTime, nullable=False)
@@ -82,7 +102,9 @@ class VerifiedSession(Base):
     __tablename__ = "verified_sessions"
 
     id: Mapped[int] = Column(Integer, primary_key=True)
-    conversation_id: Mapped[str] = Column(ForeignKey("conversations.id"), nullable=False, unique=True)
+    conversation_id: Mapped[str] = Column(
+        ForeignKey("conversations.id"), nullable=False, unique=True
+    )
     # shop_login, one_time_code or order_and_postcode
     method: Mapped[str] = Column(String(20), nullable=False)
     customer_id: Mapped[int | None] = Column(ForeignKey("customers.id"))
@@ -96,7 +118,8 @@ class VerifiedSession(Base):
 
     __table_args__ = (
         CheckConstraint(
-            "customer_id IS NOT NULL OR email_norm IS NOT NULL OR order_id IS NOT NULL", name="opens_something"
+            "customer_id IS NOT NULL OR email_norm IS NOT NULL OR order_id IS NOT NULL",
+            name="opens_something",
         ),
     )
 
@@ -107,7 +130,9 @@ class OneTimeCode(Base):
     __tablename__ = "one_time_codes"
 
     id: Mapped[int] = Column(Integer, primary_key=True)
-    conversation_id: Mapped[str] = Column(ForeignKey("conversations.id"), nullable=False, index=True)
+    conversation_id: Mapped[str] = Column(
+        ForeignKey("conversations.id"), nullable=False, index=True
+    )
     email_norm: Mapped[str] = Column(String(254), nullable=False, index=True)
     code_hash: Mapped[str] = Column(String(64), nullable=False)
     is_deliverable: Mapped[bool] = Column(Boolean, nullable=False)
@@ -133,7 +158,9 @@ class Draft(Base):
     __tablename__ = "drafts"
 
     id: Mapped[int] = Column(Integer, primary_key=True)
-    conversation_id: Mapped[str] = Column(ForeignKey("conversations.id"), nullable=False, index=True)
+    conversation_id: Mapped[str] = Column(
+        ForeignKey("conversations.id"), nullable=False, index=True
+    )
     order_id: Mapped[int | None] = Column(ForeignKey("orders.id"))
     # open, submitted or abandoned
     state: Mapped[str] = Column(String(10), nullable=False)
@@ -152,7 +179,9 @@ class Draft(Base):
         "DraftLine", back_populates="draft", order_by="DraftLine.id", cascade="all, delete-orphan"
     )
 
-    __table_args__ = (CheckConstraint("state IN ('open', 'submitted', 'abandoned')", name="known_state"),)
+    __table_args__ = (
+        CheckConstraint("state IN ('open', 'submitted', 'abandoned')", name="known_state"),
+    )
 
 
 class DraftLine(Base):

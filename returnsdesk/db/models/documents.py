@@ -50,10 +50,17 @@ class Return(Base):
 
     order: Mapped[Order] = relationship("Order")
     lines: Mapped[list[ReturnLine]] = relationship(
-        "ReturnLine", back_populates="return_", order_by="ReturnLine.id", cascade="all, delete-orphan"
+        "ReturnLine",
+        back_populates="return_",
+        order_by="ReturnLine.id",
+        cascade="all, delete-orphan",
     )
-    refunds: Mapped[list[Refund]] = relationship("Refund", back_populates="return_", order_by="Refund.id")
-    exchange: Mapped[Exchange | None] = relationship("Exchange", back_populates="return_", uselist=False)
+    refunds: Mapped[list[Refund]] = relationship(
+        "Refund", back_populates="return_", order_by="Refund.id"
+    )
+    exchange: Mapped[Exchange | None] = relationship(
+        "Exchange", back_populates="return_", uselist=False
+    )
     parcels: Mapped[list[InboundParcel]] = relationship(
         "InboundParcel", back_populates="return_", order_by="InboundParcel.id"
     )
@@ -79,7 +86,10 @@ class ReturnLine(Base):
     return_: Mapped[Return] = relationship("Return", back_populates="lines")
     order_line: Mapped[OrderLine] = relationship("OrderLine")
     claims: Mapped[list[UnitClaim]] = relationship(
-        "UnitClaim", back_populates="return_line", order_by="UnitClaim.id", cascade="all, delete-orphan"
+        "UnitClaim",
+        back_populates="return_line",
+        order_by="UnitClaim.id",
+        cascade="all, delete-orphan",
     )
     exchange_line: Mapped[ExchangeLine | None] = relationship(
         "ExchangeLine", back_populates="return_line", uselist=False
@@ -144,7 +154,10 @@ class Exchange(Base):
 
     return_: Mapped[Return] = relationship("Return", back_populates="exchange")
     lines: Mapped[list[ExchangeLine]] = relationship(
-        "ExchangeLine", back_populates="exchange", order_by="ExchangeLine.id", cascade="all, delete-orphan"
+        "ExchangeLine",
+        back_populates="exchange",
+        order_by="ExchangeLine.id",
+        cascade="all, delete-orphan",
     )
 
 
@@ -177,7 +190,9 @@ class Reservation(Base):
     __tablename__ = "reservations"
 
     id: Mapped[int] = Column(Integer, primary_key=True)
-    exchange_line_id: Mapped[int] = Column(ForeignKey("exchange_lines.id"), nullable=False, unique=True)
+    exchange_line_id: Mapped[int] = Column(
+        ForeignKey("exchange_lines.id"), nullable=False, unique=True
+    )
     variant_id: Mapped[int] = Column(ForeignKey("variants.id"), nullable=False, index=True)
     quantity: Mapped[int] = Column(Integer, nullable=False)
     state: Mapped[str] = Column(String(10), nullable=False)
@@ -246,7 +261,10 @@ class Refund(Base):
 
     return_: Mapped[Return] = relationship("Return", back_populates="refunds")
     parts: Mapped[list[RefundPart]] = relationship(
-        "RefundPart", back_populates="refund", order_by="RefundPart.id", cascade="all, delete-orphan"
+        "RefundPart",
+        back_populates="refund",
+        order_by="RefundPart.id",
+        cascade="all, delete-orphan",
     )
 
     __table_args__ = (CheckConstraint("amount_minor >= 0", name="amount_not_negative"),)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, CheckConstraint, Column, ForeignKey, Integer, String, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Integer,
+    String,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import relationship
 
 from returnsdesk.db.base import Base, Mapped, UTCDateTime
@@ -138,7 +147,10 @@ class Order(Base):
     customer: Mapped[Customer | None] = relationship("Customer", back_populates="orders")
     policy_version: Mapped[PolicyVersion | None] = relationship("PolicyVersion")
     lines: Mapped[list[OrderLine]] = relationship(
-        "OrderLine", back_populates="order", order_by="OrderLine.position", cascade="all, delete-orphan"
+        "OrderLine",
+        back_populates="order",
+        order_by="OrderLine.position",
+        cascade="all, delete-orphan",
     )
     payments: Mapped[list[Payment]] = relationship(
         "Payment", back_populates="order", order_by="Payment.id", cascade="all, delete-orphan"
@@ -173,7 +185,10 @@ class OrderLine(Base):
     order: Mapped[Order] = relationship("Order", back_populates="lines")
     variant: Mapped[Variant | None] = relationship("Variant")
     units: Mapped[list[OrderUnit]] = relationship(
-        "OrderUnit", back_populates="line", order_by="OrderUnit.position", cascade="all, delete-orphan"
+        "OrderUnit",
+        back_populates="line",
+        order_by="OrderUnit.position",
+        cascade="all, delete-orphan",
     )
 
     __table_args__ = (

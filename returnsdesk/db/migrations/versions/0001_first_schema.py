@@ -34,6 +34,9 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_message_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_seq", sa.Integer(), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("turn_owner", sa.String(length=36), nullable=True),
+        sa.Column("turn_lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_conversations")),
     )
     op.create_index(
@@ -688,6 +691,11 @@ def upgrade() -> None:
         sa.Column("order_unit_id", sa.Integer(), nullable=False),
         sa.Column("return_line_id", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("decision", sa.String(length=10), nullable=False),
+        sa.CheckConstraint(
+            "decision IN ('pending', 'accepted', 'rejected')",
+            name=op.f("ck_unit_claims_known_decision"),
+        ),
         sa.CheckConstraint(
             "state IN ('held', 'consumed', 'released')", name=op.f("ck_unit_claims_known_state")
         ),

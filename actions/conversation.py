@@ -1,0 +1,47 @@
+"""Small talk and what the assistant says when it did not understand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actions import wording
+from actions.turn import DeskAction, Turn
+
+
+class ActionGreet(DeskAction):
+    """A greeting with the main topics as buttons."""
+
+    def name(self) -> str:
+        """Rasa's name for it."""
+        return "action_greet"
+
+    def answer(self, turn: Turn) -> list[dict[str, Any]]:
+        """Say hello and what can be done here."""
+        turn.say("conversation_greeting", buttons=wording.topic_buttons(turn))
+        return []
+
+
+class ActionNotUnderstood(DeskAction):
+    """The model is not sure enough: never act, offer the main topics and a person."""
+
+    def name(self) -> str:
+        """Rasa's name for it."""
+        return "action_not_understood"
+
+    def answer(self, turn: Turn) -> list[dict[str, Any]]:
+        """Say so and offer the topics."""
+        turn.say("conversation_not_understood", buttons=wording.topic_buttons(turn))
+        return []
+
+
+class ActionOutOfScope(DeskAction):
+    """Something that this desk does not do."""
+
+    def name(self) -> str:
+        """Rasa's name for it."""
+        return "action_out_of_scope"
+
+    def answer(self, turn: Turn) -> list[dict[str, Any]]:
+        """Say what this desk is for."""
+        turn.say("conversation_out_of_scope", buttons=wording.topic_buttons(turn))
+        return []

@@ -1,0 +1,190 @@
+"""Proving identity in the chat: a code sent to the address of an order, or order number and postcode."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rasa_sdk.events import ActionExecutionRejected, ActiveLoop, FollowupAction, SlotSet
+from returnsdesk.domain.mentions import Mention, find_mentions
+
+from actions.turn import Button, DeskAction, Turn, database, settings
+from returnsdesk.services import identity
+from returnsdesk.services.errors import NotAllowed
+
+FORM = "identity_form"
+# Said inside the form these are answers or small talk; other intents are answered by their own rules first.
+ANSWERS = frozenset({"inform", "affirm", "deny", "nlu_fallback", "continue", "out_of_scope"})
+
+
+def needs_identity(turn: Turn) -> bool:
+    """Whether the conversation has yet to prove whose orders it may see."""
+    with database().read() as session:
+        return identity.scope_of(session, turn.conversation_id, turn.now) is None
+
+
+def ask_identity_for(action: str) -> list[dict[str, Any]]:
+    """Events that ask for identity first and then come back to `action`."""
+    return [SlotSet("resume_task", action), FollowupAction(FORM)]
+
+
+class ValidateIdentityForm(DeskAction):
+    """Look for proof in a message."""
+
+    def name(self) -> str:
+        """Rasa's name for it."""
+        return "validate_identity_form"
+
+    def answer(self, turn: Turn) -> list[dict[str, Any]]:
+        """Try what the message offers: a code, an address, order number and postcode."""
+        if turn.slots.get("requested_slot") is None:
+            events = self._take(turn, quietly=True)
+            return [*events, SlotSet("identity_proof", None)] if needs_identity(turn) else _done()
+        if turn.intent == "stop" or turn.choice == "stop":
+            return _leave(turn)
+        if any(
+            each.get("event") == "action_execution_rejected" and each.get("name") == FORM
+            for each in turn.events_of_turn()
+        ):
+            return [SlotSet("requested_slot", "identity_proof")]
+        offered = _proof_in(turn.text)
+        if not offered and turn.intent not in ANSWERS:
+            return [ActionExecutionRejected(FORM)]
+        events = self._take(turn, quietly=False)
+        return [*events, SlotSet("identity_proof", None)] if needs_identity(turn) else _done()
+
+    def _take(self, turn: Turn, *, quietly: bool) -> list[dict[str, Any]]:
+        """Use the proof in the message; `quietly` says nothing when there is none (the form has not asked yet)."""
+        proof = _proof_in(turn.text)
+        try:
+            if "code" in proof and _is_code_pending(turn):
+                return self._take_code(turn, proof["code"])
+            if "email" in proof:
+                identity.request_code(
+                    database(),
+                    turn.conversation_id,
+                    proof["email"],
+                    key=settings().derived_secret("one-time-code"),
+                    now=turn.now,
+                )
+                return [
+                    SlotSet("identity_question", "code"),
+                    SlotSet("identity_email", proof["email"]),
+                ]
+            return self._take_order(turn, proof, quietly=quietly)
+        except NotAllowed:
+            turn.say("identity_too_many_tries")
+            return [SlotSet("identity_question", "start")]
+
+    def _take_code(self, turn: Turn, code: str) -> list[dict[str, Any]]:
+        key = settings().derived_secret("one-time-code")
+        if not identity.check_code(database(), turn.conversation_id, code, key=key, now=turn.now):
+            turn.say("identity_code_wrong")
+        return []
+
+    def _take_order(
+        self, turn: Turn, proof: dict[str, str], *, quietly: bool
+    ) -> list[dict[str, Any]]:
+        number = proof.get("order_number") or turn.slots.get("identity_order_number")
+        postcode = proof.get("postcode")
+        if number and postcode is None and turn.slots.get("identity_order_number"):
+            postcode = _bare_postcode(turn.text)
+        if number and postcode:
+            if identity.check_order_and_postcode(
+                database(), turn.conversation_id, number, postcode, now=turn.now
+            ):
+                return []
+            turn.say("identity_no_match")
+            return [SlotSet("identity_order_number", None), SlotSet("identity_question", "start")]
+        if number:
+            return [
+                SlotSet("identity_order_number", number),
+                SlotSet("identity_question", "postcode"),
+            ]
+        if not quietly:
+            turn.say("identity_not_understood")
+        return []
+
+
+class AskIdentityProof(DeskAction):
+    """Ask for what is missing."""
+
+    def name(self) -> str:
+        """Rasa's name for it."""
+        return "action_ask_identity_proof"
+
+    def answer(self, turn: Turn) -> list[dict[str, Any]]:
+        """One question: the code, the postcode, or who is speaking."""
+        question = turn.slots.get("identity_question") or "start"
+        stop = Button(turn.label("label_stop"), "stop", intent="stop")
+        if question == "code":
+            turn.say(
+                "identity_ask_code", email=turn.slots.get("identity_email") or "", buttons=[stop]
+            )
+        elif question == "postcode":
+            turn.say(
+                "identity_ask_postcode",
+                number=turn.slots.get("identity_order_number") or "",
+                buttons=[stop],
+            )
+        else:
+            turn.say("identity_ask_who")
+        return []
+
+
+class ActionIdentityResume(DeskAction):
+    """Go on with what the shopper had asked for."""
+
+    def name(self) -> str:
+        """Rasa's name for it."""
+        return "action_identity_resume"
+
+    def answer(self, turn: Turn) -> list[dict[str, Any]]:
+        """Confirm the proof and follow up, or say that nothing was opened."""
+        events = [
+            SlotSet(slot, None)
+            for slot in (
+                "identity_proof",
+                "identity_question",
+                "identity_order_number",
+                "identity_email",
+            )
+        ]
+        task = turn.slots.get("resume_task")
+        if needs_identity(turn):
+            return events
+        turn.say("identity_verified")
+        events.append(SlotSet("resume_task", None))
+        return [*events, FollowupAction(task)] if task else events
+
+
+def _done() -> list[dict[str, Any]]:
+    return [SlotSet("identity_proof", "verified"), SlotSet("requested_slot", None)]
+
+
+def _leave(turn: Turn) -> list[dict[str, Any]]:
+    return [
+        SlotSet("identity_question", None),
+        SlotSet("identity_order_number", None),
+        SlotSet("resume_task", None),
+        SlotSet("requested_slot", None),
+        ActiveLoop(None),
+        ActionExecutionRejected(FORM),
+    ]
+
+
+def _proof_in(text: str) -> dict[str, str]:
+    """The last mention of each kind that can prove something."""
+    kinds = ("email", "order_number", "postcode", "code")
+    found: list[Mention] = find_mentions(text)
+    return {mention.kind: mention.value for mention in found if mention.kind in kinds}
+
+
+def _bare_postcode(text: str) -> str | None:
+    """An answer to the question for a postcode that is nothing else, whatever its country's form."""
+    words = text.strip()
+    return words if 3 <= len(words) <= 10 and any(char.isdigit() for char in words) else None
+
+
+def _is_code_pending(turn: Turn) -> bool:
+    with database().read() as session:
+        return identity.is_code_pending(session, turn.conversation_id, turn.now)

@@ -1,0 +1,225 @@
+"""Starting a return or an exchange: the form over the draft, its questions, the summary and the yes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rasa_sdk.events import ActionExecutionRejected, ActiveLoop, FollowupAction, SlotSet
+
+from actions import wording
+from actions.identity import ask_identity_for, needs_identity
+from actions.turn import DeskAction, Turn, database
+from returnsdesk.services import drafts, return_dialogue
+from returnsdesk.services.errors import Conflict, NotAllowed
+from returnsdesk.services.return_dialogue import Heard, Hearing
+from returnsdesk.services.return_questions import Question, next_question
+
+FORM = "returns_form"
+BEGIN = "action_returns_begin"
+
+
+class ActionReturnsBegin(DeskAction):
+    """Open a draft with the shopper's first words."""
+
+    def name(self) -> str:
+        """Rasa's name for it."""
+        return BEGIN
+
+    def answer(self, turn: Turn) -> list[dict[str, Any]]:
+        """Keep the words, prove identity first if need be, then go through the form."""
+        is_resumed = turn.intent not in return_dialogue.STARTS
+        if not is_resumed:
+            wish = {"text": turn.text[:2000], "intent": turn.intent}
+            drafts.start(database(), turn.conversation_id, wish, now=turn.now)
+        if needs_identity(turn):
+            return ask_identity_for(BEGIN)
+        hearing = _hear_first_words(turn)
+        wording.say_notices(turn, hearing.notices)
+        return [
+            SlotSet("returns_answer", None),
+            SlotSet("returns_token", None),
+            FollowupAction(FORM),
+        ]
+
+
+class ValidateReturnsForm(DeskAction):
+    """Take a message into the draft."""
+
+    def name(self) -> str:
+        """Rasa's name for it."""
+        return "validate_returns_form"
+
+    def answer(self, turn: Turn) -> list[dict[str, Any]]:
+        """Decide between an answer, a yes, a stop and something else that its own rule answers."""
+        if turn.slots.get("requested_slot") is None:
+            return [SlotSet("returns_answer", None), *_ended_if_nothing(turn)]
+        if _is_coming_back(turn):
+            return [SlotSet("requested_slot", "returns_answer")]
+        hearing = return_dialogue.hear(
+            database(), turn.conversation_id, _heard(turn), turn.language, now=turn.now
+        )
+        if hearing.kind == return_dialogue.UNRELATED:
+            return [ActionExecutionRejected(FORM)]
+        if hearing.kind == return_dialogue.STOPPED:
+            return _leave()
+        if hearing.kind == return_dialogue.CONFIRMED:
+            return [
+                SlotSet("returns_token", hearing.token),
+                SlotSet("returns_answer", "confirmed"),
+                SlotSet("requested_slot", None),
+            ]
+        wording.say_notices(turn, hearing.notices)
+        return [SlotSet("returns_answer", None), *_ended_if_nothing(turn)]
+
+
+class AskReturnsAnswer(DeskAction):
+    """Ask the first open question of the draft."""
+
+    def name(self) -> str:
+        """Rasa's name for it."""
+        return "action_ask_returns_answer"
+
+    def answer(self, turn: Turn) -> list[dict[str, Any]]:
+        """One question with its choices as buttons; the labels are kept so that typed answers are understood."""
+        question = _question(turn)
+        buttons = wording.choice_buttons(turn, question)
+        labels = [{"value": button.choice, "label": button.label} for button in buttons]
+        drafts.remember_question(
+            database(), turn.conversation_id, question.kind, labels, now=turn.now
+        )
+        wording.say_question(turn, question, buttons)
+        return [SlotSet("returns_question", question.kind)]
+
+
+class ActionReturnsSubmit(DeskAction):
+    """Register what the shopper said yes to."""
+
+    def name(self) -> str:
+        """Rasa's name for it."""
+        return "action_returns_submit"
+
+    def answer(self, turn: Turn) -> list[dict[str, Any]]:
+        """Submit by the token of the summary; whatever changed meanwhile leads back to a fresh summary."""
+        token = turn.slots.get("returns_token")
+        cleared = [
+            SlotSet(slot, None) for slot in ("returns_token", "returns_answer", "returns_question")
+        ]
+        if not token:
+            return cleared
+        return [*cleared, *submit(turn, token)]
+
+
+class ActionReturnsContinue(DeskAction):
+    """Go on with a draft that was left."""
+
+    def name(self) -> str:
+        """Rasa's name for it."""
+        return "action_returns_continue"
+
+    def answer(self, turn: Turn) -> list[dict[str, Any]]:
+        """Back into the form, or say that there is nothing to go on with."""
+        with database().read() as session:
+            has_open = drafts.has_open(session, turn.conversation_id, turn.now)
+        if not has_open:
+            turn.say("returns_nothing_to_continue")
+            return []
+        if needs_identity(turn):
+            return ask_identity_for("action_returns_continue")
+        return [SlotSet("returns_answer", None), FollowupAction(FORM)]
+
+
+class ActionAnswerOutsideForm(DeskAction):
+    """An answer while no question is open: an old button, a stray yes, a fact without a wish."""
+
+    def name(self) -> str:
+        """Rasa's name for it."""
+        return "action_answer_outside_form"
+
+    def answer(self, turn: Turn) -> list[dict[str, Any]]:
+        """The button of a summary is answered with what became of it; anything else with what can be asked here."""
+        if turn.choice and turn.choice.startswith("confirm:"):
+            return submit(turn, turn.choice.partition(":")[2])
+        with database().read() as session:
+            has_open = drafts.has_open(session, turn.conversation_id, turn.now)
+        if turn.choice:
+            turn.say("returns_choice_outdated")
+        elif has_open and turn.intent in ("affirm", "inform"):
+            return [FollowupAction("action_returns_continue")]
+        else:
+            wording.say_what_i_can_do(turn)
+        return []
+
+
+def submit(turn: Turn, token: str) -> list[dict[str, Any]]:
+    """Register a draft by its summary's token and say what happened; events that follow from it."""
+    try:
+        document = drafts.submit(database(), turn.conversation_id, token, now=turn.now)
+    except Conflict as conflict:
+        key = {"OUT_OF_STOCK": "returns_stock_gone", "QTY_EXCEEDS": "returns_units_gone"}.get(
+            conflict.code
+        )
+        turn.say(key or "returns_summary_changed")
+        if conflict.code == "OUT_OF_STOCK":
+            drafts.forget_variants(database(), turn.conversation_id, now=turn.now)
+        return _again_if_open(turn)
+    except NotAllowed as refusal:
+        if refusal.code == "NOT_VERIFIED":
+            return ask_identity_for("action_returns_continue")
+        turn.say("returns_not_possible_any_more")
+        return []
+    wording.say_registered(turn, document)
+    return []
+
+
+def _again_if_open(turn: Turn) -> list[dict[str, Any]]:
+    with database().read() as session:
+        has_open = drafts.has_open(session, turn.conversation_id, turn.now)
+    return [FollowupAction(FORM)] if has_open else []
+
+
+def _hear_first_words(turn: Turn) -> Hearing:
+    """Take the words that opened the draft, which identity may have come between."""
+    with database().read() as session:
+        draft = drafts.latest(session, turn.conversation_id, turn.now)
+        wish = dict(draft.wish) if draft else {}
+    heard = Heard(
+        text=str(wish.get("text") or ""), intent=str(wish.get("intent") or "returns_start")
+    )
+    return return_dialogue.hear(
+        database(), turn.conversation_id, heard, turn.language, now=turn.now
+    )
+
+
+def _heard(turn: Turn) -> Heard:
+    return Heard(text=turn.text, intent=turn.intent, choice=turn.choice)
+
+
+def _question(turn: Turn) -> Question:
+    return next_question(database(), turn.conversation_id, turn.language, now=turn.now)
+
+
+def _ended_if_nothing(turn: Turn) -> list[dict[str, Any]]:
+    """Leave the form when there is nothing that could be returned."""
+    question = _question(turn)
+    if question.kind != "nothing":
+        return [SlotSet("requested_slot", "returns_answer")]
+    wording.say_nothing_returnable(turn, question)
+    return [SlotSet("requested_slot", None)]
+
+
+def _is_coming_back(turn: Turn) -> bool:
+    """Whether another rule has answered this message and the form only has to ask again."""
+    return any(
+        each.get("event") == "action_execution_rejected" and each.get("name") == FORM
+        for each in turn.events_of_turn()
+    )
+
+
+def _leave() -> list[dict[str, Any]]:
+    return [
+        SlotSet("returns_answer", None),
+        SlotSet("returns_question", None),
+        SlotSet("requested_slot", None),
+        ActiveLoop(None),
+        ActionExecutionRejected(FORM),
+    ]

@@ -1,0 +1,269 @@
+"""Where things stand: refunds, returns, exchanges and orders, each answer read from the record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from returnsdesk.domain.mentions import find_mentions
+
+from actions.identity import ask_identity_for, needs_identity
+from actions.turn import Button, DeskAction, Turn, database
+from returnsdesk import formatting
+from returnsdesk.domain import states, windows
+from returnsdesk.services import identity, orders, status
+from returnsdesk.services.status import Standing
+
+# More documents than this are named only when asked for by number.
+MOST_REPORTED = 3
+
+
+class ActionRefundsStatus(DeskAction):
+    """Where is my refund?"""
+
+    def name(self) -> str:
+        """Rasa's name for it."""
+        return "action_refunds_status"
+
+    def answer(self, turn: Turn) -> list[dict[str, Any]]:
+        """Every return that money is or was owed for, open ones first."""
+        return _report(turn, self.name(), _owes_money, "refunds_none")
+
+
+class ActionReturnsStatus(DeskAction):
+    """Has my return arrived?"""
+
+    def name(self) -> str:
+        """Rasa's name for it."""
+        return "action_returns_status"
+
+    def answer(self, turn: Turn) -> list[dict[str, Any]]:
+        """Every return, open ones first."""
+        return _report(turn, self.name(), lambda standing: True, "returns_none")
+
+
+class ActionExchangesStatus(DeskAction):
+    """Where is my exchanged item?"""
+
+    def name(self) -> str:
+        """Rasa's name for it."""
+        return "action_exchanges_status"
+
+    def answer(self, turn: Turn) -> list[dict[str, Any]]:
+        """Every exchange with its return leg and its outbound leg."""
+        return _report(
+            turn,
+            self.name(),
+            lambda standing: standing.document.exchange is not None,
+            "exchanges_none",
+        )
+
+
+class ActionOrdersStatus(DeskAction):
+    """Where is my parcel?"""
+
+    def name(self) -> str:
+        """Rasa's name for it."""
+        return "action_orders_status"
+
+    def answer(self, turn: Turn) -> list[dict[str, Any]]:
+        """The latest orders with their parcels."""
+        if needs_identity(turn):
+            return ask_identity_for(self.name())
+        with database().read() as session:
+            scope = identity.scope_of(session, turn.conversation_id, turn.now)
+            found = orders.orders_of(session, scope, turn.now) if scope else []
+        numbers = _mentioned(turn, "order_number")
+        named = [order for order in found if order.number.upper().lstrip("#") in numbers]
+        chosen = named or found[:MOST_REPORTED]
+        if not chosen:
+            turn.say("orders_none")
+        for order in chosen:
+            _say_order(turn, order)
+        return []
+
+
+def _report(
+    turn: Turn, action: str, is_relevant: Callable[[Standing], bool], none_key: str
+) -> list[dict[str, Any]]:
+    if needs_identity(turn):
+        return ask_identity_for(action)
+    with database().read() as session:
+        scope = identity.scope_of(session, turn.conversation_id, turn.now)
+        found = status.standings(session, scope, turn.now) if scope else []
+    relevant = _narrowed(turn, [standing for standing in found if is_relevant(standing)])
+    if not relevant:
+        turn.say(
+            none_key,
+            buttons=[
+                Button(
+                    turn.label("label_topic_returns_start"), "topic:returns_start", "returns_start"
+                )
+            ],
+        )
+        return []
+    for standing in relevant:
+        say_standing(turn, standing)
+    return []
+
+
+def _narrowed(turn: Turn, found: list[Standing]) -> list[Standing]:
+    """Those named by number; otherwise the open ones, and when none is open the latest."""
+    numbers = _mentioned(turn, "rma_number") | _mentioned(turn, "order_number")
+    named = [
+        standing
+        for standing in found
+        if {standing.document.rma_number, standing.document.order_number.upper().lstrip("#")}
+        & numbers
+    ]
+    if named:
+        return named
+    is_open = [
+        standing for standing in found if standing.document.status not in states.RETURN_ENDED
+    ]
+    return is_open[:MOST_REPORTED] or found[:1]
+
+
+def _mentioned(turn: Turn, kind: str) -> set[str]:
+    return {mention.value for mention in find_mentions(turn.text) if mention.kind == kind}
+
+
+def _owes_money(standing: Standing) -> bool:
+    return any(line.outcome == "refund" for line in standing.document.lines)
+
+
+def say_standing(turn: Turn, standing: Standing) -> None:
+    """One return: what it is, where it stands with dates, what comes next and by when."""
+    document = standing.document
+    parts = [
+        turn.label(
+            "returns_status_head",
+            rma_number=document.rma_number,
+            items=formatting.enumeration(
+                [formatting.item(line.name, line.options) for line in document.lines], turn.language
+            ),
+            order_number=document.order_number,
+        ),
+        _stage_text(turn, standing),
+    ]
+    parts += _money_texts(turn, standing)
+    parts += _exchange_texts(turn, standing)
+    turn.say_text("\n".join(parts), buttons=_next_buttons(turn, standing))
+
+
+def _stage_text(turn: Turn, standing: Standing) -> str:
+    document = standing.document
+
+    def on(moment: Any) -> str:
+        return (
+            formatting.day(windows.local_date(moment, document.country), turn.language)
+            if moment
+            else ""
+        )
+
+    late = "_late" if standing.is_late else ""
+    return turn.label(
+        f"returns_status_{document.status}{late}",
+        requested_on=on(document.requested_at),
+        ship_by=on(document.ship_by),
+        shipped_on=on(document.shipped_at),
+        arrived_on=on(document.arrived_at),
+        inspected_on=on(document.inspected_at),
+        closed_on=on(document.closed_at),
+        inspection_by=formatting.day(standing.inspection_by, turn.language)
+        if standing.inspection_by
+        else "",
+    )
+
+
+def _money_texts(turn: Turn, standing: Standing) -> list[str]:
+    texts = []
+    for refund in standing.document.refunds:
+        amount = formatting.money(refund.amount_minor, refund.currency, turn.language)
+        ways = formatting.enumeration([_way(turn, part) for part in refund.parts], turn.language)
+        if refund.settled_at is None:
+            texts.append(turn.label("refunds_status_sending", amount=amount, ways=ways))
+        elif standing.money_from and standing.money_to:
+            paid_on = windows.local_date(refund.settled_at, standing.document.country)
+            texts.append(
+                turn.label(
+                    "refunds_status_settled",
+                    amount=amount,
+                    ways=ways,
+                    paid_on=formatting.day(paid_on, turn.language),
+                    money_from=formatting.day(standing.money_from, turn.language),
+                    money_to=formatting.day(standing.money_to, turn.language),
+                )
+            )
+        if refund.breakdown.get("fee_minor"):
+            fee = formatting.money(refund.breakdown["fee_minor"], refund.currency, turn.language)
+            texts.append(turn.label("refunds_status_fee", fee=fee))
+    rejected = sum(line.rejected for line in standing.document.lines)
+    if rejected:
+        texts.append(turn.label("returns_status_units_rejected", count=rejected))
+    return texts
+
+
+def _exchange_texts(turn: Turn, standing: Standing) -> list[str]:
+    exchange = standing.document.exchange
+    if exchange is None:
+        return []
+    wanted = [
+        formatting.item(line.name, line.new_options)
+        for line in standing.document.lines
+        if line.new_options is not None
+    ]
+    return [
+        turn.label(
+            f"exchanges_status_{exchange.status}",
+            number=exchange.number,
+            items=formatting.enumeration(wanted, turn.language),
+            tracking_number=exchange.tracking_number or "",
+            shipped_on=formatting.day(
+                windows.local_date(exchange.shipped_at, standing.document.country), turn.language
+            )
+            if exchange.shipped_at
+            else "",
+        )
+    ]
+
+
+def _way(turn: Turn, part: Any) -> str:
+    """How a part of the money goes back: "your card ending in 4242"."""
+    if part.kind == "credit_card" and part.last_four:
+        return turn.label("label_payment_credit_card", last_four=part.last_four)
+    return turn.label(f"label_payment_{part.kind}", last_four="")
+
+
+def _next_buttons(turn: Turn, standing: Standing) -> list[Button]:
+    if standing.is_late:
+        return [
+            Button(
+                turn.label("label_topic_handover_person"),
+                "topic:handover_person",
+                "handover_person",
+            )
+        ]
+    return []
+
+
+def _say_order(turn: Turn, order: orders.OrderView) -> None:
+    items = formatting.enumeration(order.item_names, turn.language)
+    parts = [turn.label("orders_status_head", number=order.number, items=items)]
+    if order.status == "cancelled":
+        parts.append(turn.label("orders_status_cancelled"))
+    elif not order.parcels:
+        parts.append(turn.label("orders_status_not_shipped"))
+    for parcel in order.parcels if order.status != "cancelled" else ():
+        moment = parcel.delivered_at or parcel.shipped_at
+        key = "orders_status_delivered" if parcel.delivered_at else "orders_status_shipped"
+        parts.append(
+            turn.label(
+                key if moment else "orders_status_not_shipped",
+                day=formatting.day(windows.local_date(moment, order.country), turn.language)
+                if moment
+                else "",
+                tracking_number=parcel.tracking_number,
+            )
+        )
+    turn.say_text("\n".join(parts))

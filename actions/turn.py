@@ -1,0 +1,115 @@
+"""What every action shares: the turn it answers, saying texts with buttons, and running off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import lru_cache
+from typing import Any
+
+from rasa_sdk import Action, Tracker
+from rasa_sdk.executor import CollectingDispatcher
+
+from returnsdesk import texts
+from returnsdesk.db.session import Database
+from returnsdesk.settings import LANGUAGES, Settings, load_settings
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read at the first action."""
+    return load_settings()
+
+
+@lru_cache(maxsize=1)
+def database() -> Database:
+    """The database of this process, opened at the first action."""
+    return Database(settings().resolved_database_url)
+
+
+@dataclass(frozen=True)
+class Button:
+    """A button as an action offers it: its label, and the intent and choice that pressing it stands for."""
+
+    label: str
+    choice: str
+    intent: str = "inform"
+
+    def payload(self) -> dict[str, str]:
+        """Rasa's shape of a button; the desk turns the payload into an opaque token."""
+        return {
+            "title": self.label,
+            "payload": json.dumps({"intent": self.intent, "entities": {"choice": self.choice}}),
+        }
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One message of a shopper as an action needs it."""
+
+    conversation_id: str
+    language: str
+    text: str
+    intent: str | None
+    choice: str | None
+    slots: dict[str, Any]
+    events: list[dict[str, Any]]
+    now: datetime
+    dispatcher: CollectingDispatcher
+
+    @classmethod
+    def of(cls, tracker: Tracker, dispatcher: CollectingDispatcher) -> Turn:
+        """Read the turn from Rasa's tracker."""
+        message = tracker.latest_message or {}
+        language = tracker.get_slot("language")
+        entities = message.get("entities") or []
+        return cls(
+            conversation_id=tracker.sender_id,
+            language=language if language in LANGUAGES else settings().default_language,
+            text=message.get("text") or "",
+            intent=(message.get("intent") or {}).get("name"),
+            choice=next(
+                (each["value"] for each in entities if each.get("entity") == "choice"), None
+            ),
+            slots=dict(tracker.slots),
+            events=list(tracker.events),
+            now=datetime.now(timezone.utc),
+            dispatcher=dispatcher,
+        )
+
+    def say(self, key: str, *, buttons: Sequence[Button] = (), **facts: Any) -> None:
+        """Say a text of `data/responses` in the shopper's language."""
+        self.say_text(self.label(key, **facts), buttons=buttons)
+
+    def say_text(self, text: str, *, buttons: Sequence[Button] = ()) -> None:
+        """Say a text that was put together from rendered ones."""
+        self.dispatcher.utter_message(text=text, buttons=[button.payload() for button in buttons])
+
+    def label(self, key: str, **facts: Any) -> str:
+        """A text in the shopper's language, to build another from."""
+        return texts.render(key, self.language, **facts)
+
+    def events_of_turn(self) -> list[dict[str, Any]]:
+        """Rasa's events since the shopper's message."""
+        last = max(
+            (i for i, each in enumerate(self.events) if each.get("event") == "user"), default=0
+        )
+        return self.events[last:]
+
+
+class DeskAction(Action, ABC):
+    """An action that answers in a thread, so that a slow database holds up no other shopper."""
+
+    @abstractmethod
+    def answer(self, turn: Turn) -> list[dict[str, Any]]:
+        """Say what there is to say and give back Rasa's events."""
+
+    async def run(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]
+    ) -> list[dict[str, Any]]:
+        """Rasa's entry."""
+        return await asyncio.to_thread(self.answer, Turn.of(tracker, dispatcher))

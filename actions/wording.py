@@ -1,0 +1,224 @@
+"""From facts of the services to texts and buttons about returns; every value is one that was just read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+from actions.turn import Button, Turn
+from returnsdesk import formatting
+from returnsdesk.domain import windows
+from returnsdesk.services import policies
+from returnsdesk.services.drafts import Summary, SummaryLine
+from returnsdesk.services.orders import ItemView
+from returnsdesk.services.return_dialogue import Notice
+from returnsdesk.services.return_questions import Choice, Question
+from returnsdesk.services.views import ReturnView
+
+# Findings that have a text of their own; any other says that the item cannot come back, and offers a person.
+EXPLAINED = frozenset(
+    {
+        "WINDOW_EXPIRED", "NOT_SHIPPED", "IN_TRANSIT", "FINAL_SALE", "HYGIENE", "PERSONALISED", "CATEGORY_EXCLUDED",
+        "ALREADY_RETURNED", "ORDER_CANCELLED",
+    }
+)  # fmt: skip
+
+
+def item_text(item: ItemView) -> str:
+    """An item with its options."""
+    return formatting.item(item.name, item.options)
+
+
+def say_notices(turn: Turn, notices: Iterable[Notice]) -> None:
+    """Say what a message led to before the next question."""
+    for notice in notices:
+        facts = dict(notice.facts)
+        if notice.code == "NOT_RETURNABLE":
+            say_not_returnable(turn, facts["item"], facts["finding"].code, facts["finding"].facts)
+        elif notice.code == "QTY_EXCEEDS":
+            turn.say(
+                "returns_quantity_exceeds",
+                item=item_text(facts["item"]),
+                available=facts["available"],
+            )
+        elif notice.code == "SOLD_OUT":
+            turn.say("exchanges_sold_out", options=formatting.options(facts["asked_for"]))
+        else:
+            turn.say(f"returns_notice_{notice.code.lower()}", **facts)
+
+
+def say_not_returnable(turn: Turn, item: ItemView, code: str, facts: Any) -> None:
+    """Say why an item cannot come back, with the facts of the rule."""
+    if code == "ALREADY_RETURNED" or code not in EXPLAINED:
+        key = (
+            "returns_not_possible_already_returned"
+            if code == "ALREADY_RETURNED"
+            else "returns_not_possible"
+        )
+        turn.say(key, item=item_text(item), rma_number=facts.get("rma_number") or "")
+        return
+    last_day = facts.get("last_day")
+    turn.say(
+        f"returns_not_possible_{code.lower()}",
+        item=item_text(item),
+        last_day=formatting.day(last_day, turn.language) if last_day else "",
+        order_number=item.order_number,
+    )
+
+
+def say_nothing_returnable(turn: Turn, question: Question) -> None:
+    """There is nothing that could come back: say so, and why when it is about few items."""
+    items: list[ItemView] = list(question.facts.get("items") or [])
+    if not items:
+        turn.say("returns_no_orders")
+        return
+    turn.say("returns_nothing_returnable")
+    for item in items[:3]:
+        blocks = [finding for finding in item.findings if finding.severity == "block"]
+        say_not_returnable(turn, item, blocks[0].code, blocks[0].facts)
+
+
+def choice_buttons(turn: Turn, question: Question) -> list[Button]:
+    """The choices of a question as buttons with labels in the shopper's language."""
+    return [
+        Button(_choice_label(turn, question, choice), choice.value, intent=_intent_of(choice))
+        for choice in question.choices
+    ]
+
+
+def say_question(turn: Turn, question: Question, buttons: list[Button]) -> None:
+    """Ask the open question."""
+    if question.kind == "confirmation":
+        say_summary(turn, question.facts["summary"], buttons)
+        return
+    item = question.facts.get("item")
+    facts = _item_facts(turn, item) if item else {}
+    kind = (
+        "item_ambiguous"
+        if question.kind == "item" and question.facts.get("is_ambiguous")
+        else question.kind
+    )
+    turn.say(f"returns_ask_{kind}", buttons=buttons, **facts)
+
+
+def _item_facts(turn: Turn, item: ItemView) -> dict[str, Any]:
+    def on(last: date | None) -> str:
+        return formatting.day(last, turn.language) if last else ""
+
+    return {
+        "item": item_text(item),
+        "available": item.available,
+        "last_day": on(item.last_day),
+        "last_exchange_day": on(item.last_exchange_day),
+    }
+
+
+def say_summary(turn: Turn, summary: Summary, buttons: list[Button]) -> None:
+    """Everything that a yes would do, and the question for the yes."""
+    lines = [turn.label("returns_summary_head", order_number=summary.order_number)]
+    lines += [_summary_line(turn, line) for line in summary.lines]
+    if any(line.outcome == "refund" for line in summary.lines):
+        lines.append(
+            turn.label(
+                "returns_summary_refund",
+                amount=formatting.money(summary.refund_minor, summary.currency, turn.language),
+            )
+        )
+        fee = formatting.money(summary.fee_minor, summary.currency, turn.language)
+        lines.append(
+            turn.label(
+                "returns_summary_fee" if summary.fee_minor else "returns_summary_free", fee=fee
+            )
+        )
+    if any(line.outcome == "exchange" for line in summary.lines):
+        lines.append(turn.label("exchanges_summary_free"))
+    if summary.needs_look:
+        lines.append(turn.label("returns_summary_review"))
+    lines.append(turn.label("returns_summary_question"))
+    turn.say_text("\n".join(lines), buttons=buttons)
+
+
+def say_registered(turn: Turn, document: ReturnView) -> None:
+    """The return is in the record: its number, what is reserved, where the parcel goes and by when."""
+    turn.say("returns_registered", rma_number=document.rma_number)
+    if document.exchange is not None:
+        wanted = [
+            formatting.item(line.name, line.new_options or {})
+            for line in document.lines
+            if line.outcome == "exchange"
+        ]
+        turn.say(
+            "exchanges_reserved",
+            number=document.exchange.number,
+            items=formatting.enumeration(wanted, turn.language),
+        )
+    if document.status == "requested":
+        turn.say("returns_waits_for_look", rma_number=document.rma_number)
+        return
+    turn.say(
+        "returns_how_to_send",
+        rma_number=document.rma_number,
+        ship_by=formatting.day(
+            windows.local_date(document.ship_by, document.country), turn.language
+        ),
+        address=policies.active_policy().return_.address,
+    )
+
+
+def say_what_i_can_do(turn: Turn) -> None:
+    """What can be asked here, as buttons."""
+    turn.say("conversation_what_i_can_do", buttons=topic_buttons(turn))
+
+
+def topic_buttons(turn: Turn) -> list[Button]:
+    """The main topics as buttons."""
+    topics = ("refunds_status", "returns_start", "exchanges_start", "handover_person")
+    return [
+        Button(turn.label(f"label_topic_{topic}"), f"topic:{topic}", intent=topic)
+        for topic in topics
+    ]
+
+
+def _summary_line(turn: Turn, line: SummaryLine) -> str:
+    facts = {
+        "quantity": line.quantity,
+        "item": formatting.item(line.name, line.options),
+        "reason": turn.label(f"label_reason_{line.reason}"),
+    }
+    if line.outcome == "exchange":
+        new = formatting.options(line.new_options or {})
+        text = turn.label("returns_summary_line_exchange", new=new, **facts)
+    else:
+        text = turn.label("returns_summary_line_refund", **facts)
+    return text + (
+        " " + turn.label("returns_summary_kept", kept=line.kept) if line.kept > 0 else ""
+    )
+
+
+def _choice_label(turn: Turn, question: Question, choice: Choice) -> str:
+    kind, _, value = choice.value.partition(":")
+    if kind == "item":
+        item: ItemView = choice.facts["item"]
+        return f"{item_text(item)} · {item.order_number}"
+    if kind == "quantity":
+        return str(choice.facts["count"])
+    if kind == "variant":
+        return _variant_label(question.facts["item"], choice)
+    if kind == "reason":
+        return turn.label(f"label_reason_{value}")
+    if kind == "outcome":
+        return turn.label("label_outcome_refund")
+    return turn.label(f"label_{kind}")
+
+
+def _variant_label(item: ItemView, choice: Choice) -> str:
+    """A replacement by what differs from the item that comes back: "43", or "navy, 43"."""
+    options = choice.facts["options"]
+    differing = {name: value for name, value in options.items() if item.options.get(name) != value}
+    return formatting.options(differing or options)
+
+
+def _intent_of(choice: Choice) -> str:
+    kind = choice.value.partition(":")[0]
+    return {"confirm": "affirm", "stop": "stop"}.get(kind, "inform")

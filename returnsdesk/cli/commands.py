@@ -1,0 +1,84 @@
+"""The list of all commands, and how the command line starts and fails."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+import typer.main
+
+from returnsdesk.cli.errors import exit_with
+from returnsdesk.cli.lazy import Entry, LazyGroup
+
+COMMANDS = {
+    "up": Entry("returnsdesk.cli.up", "Start everything: database, model and all processes."),
+    "doctor": Entry(
+        "returnsdesk.cli.doctor", "Check the set-up and say what to do about each problem."
+    ),
+    "chat": Entry(
+        "returnsdesk.cli.chat", "Talk to the assistant in the terminal, as a given shopper."
+    ),
+    "order": Entry(
+        "returnsdesk.cli.orders", "Show an order with its items, payments, parcels and returns."
+    ),
+    "return": Entry("returnsdesk.cli.returns", "Show returns and, in demo mode, move them along."),
+    "import": Entry(
+        "returnsdesk.cli.shop_import", "Load a shop from a folder in the import format."
+    ),
+    "export": Entry(
+        "returnsdesk.cli.shop_export", "Write the shop to a folder in the import format."
+    ),
+    "seed": Entry("returnsdesk.cli.seed", "Load the sample shop with a return at every stage."),
+    "migrate": Entry("returnsdesk.cli.schema", "Bring the database's schema up to date."),
+    "staff": Entry("returnsdesk.cli.staff", "Manage the support team's accounts."),
+    "policy": Entry("returnsdesk.cli.policy", "Check the returns policy."),
+    "train": Entry(
+        "returnsdesk.cli.train", "Train the model, unless there is one for the present data."
+    ),
+    "check-data": Entry(
+        "returnsdesk.cli.check_data", "Look for faults in the training data and texts."
+    ),
+    "serve": Entry("returnsdesk.cli.serve", "Run one of the processes in the foreground."),
+    "bench": Entry("returnsdesk.cli.bench", "Measure how fast the parts are on this machine."),
+}
+
+
+class RootCommands(LazyGroup):
+    """All commands."""
+
+    entries = COMMANDS
+
+
+app = typer.Typer(
+    cls=RootCommands,
+    help="Returns Desk: the returns assistant for web shops.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"returnsdesk {version('returnsdesk')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    shows_version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Take the options that stand before the command."""
+
+
+def run() -> None:
+    """Run the command of `sys.argv`; an expected error is one sentence on stderr and a status of 1."""
+    command = typer.main.get_command(app)
+    try:
+        command.main(prog_name="returnsdesk")
+    except Exception as error:
+        sys.exit(exit_with(error))

@@ -1,0 +1,110 @@
+"""A return as the command line shows it: tables of its parts and the timeline of its events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.markup import escape
+from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import Session
+
+from returnsdesk.cli.console import moment, money, options, out, status, table
+from returnsdesk.db.models import Event, Return
+from returnsdesk.services.views import ReturnLineView, ReturnView
+
+
+def timeline_of(session: Session, rma_number: str) -> list[dict[str, Any]]:
+    """Every event of a return, its refunds and its exchange, oldest first."""
+    document = session.scalars(select(Return).where(Return.rma_number == rma_number)).one()
+    documents = [("return", document.id)]
+    documents += [("refund", refund.id) for refund in document.refunds]
+    if document.exchange is not None:
+        documents.append(("exchange", document.exchange.id))
+    events = session.scalars(
+        select(Event)
+        .where(
+            or_(
+                *(
+                    and_(Event.document == kind, Event.document_id == document_id)
+                    for kind, document_id in documents
+                )
+            )
+        )
+        .order_by(Event.at, Event.id)
+    )
+    return [
+        {
+            "at": event.at,
+            "actor": event.actor,
+            "command": event.command,
+            "document": event.document,
+            "before": event.before,
+            "after": event.after,
+        }
+        for event in events
+    ]
+
+
+def show_return(view: ReturnView, timeline: list[dict[str, Any]]) -> None:
+    """Write a return with all its parts."""
+    out.print(f"[bold]Return {view.rma_number}[/]  {status(view.status)}")
+    out.print(f"of order {escape(view.order_number)}, to be posted by {moment(view.ship_by)} UTC")
+    _show_lines(view)
+    _show_refunds(view)
+    if view.exchange is not None:
+        sent = f", sent {moment(view.exchange.shipped_at)} UTC" if view.exchange.shipped_at else ""
+        out.print(f"Exchange {view.exchange.number}  {status(view.exchange.status)}{sent}")
+    _show_timeline(timeline)
+
+
+def _show_lines(view: ReturnView) -> None:
+    numbers = ("qty", "accepted", "rejected", "paid")
+    lines = table("Items", "line", "item", "wanted", "reason", *numbers, numbers=numbers)
+    for line in view.lines:
+        lines.add_row(
+            escape(line.line_external_id),
+            escape(f"{line.name} ({options(line.options)})" if line.options else line.name),
+            escape(_wanted(line)),
+            line.reason.replace("_", " "),
+            str(line.quantity),
+            str(line.accepted),
+            str(line.rejected),
+            money(line.paid_minor, view.currency),
+        )
+    out.print(lines)
+    if view.fee_minor:
+        out.print(f"The return costs {money(view.fee_minor, view.currency)}.")
+
+
+def _wanted(line: ReturnLineView) -> str:
+    if line.outcome != "exchange" or line.new_sku is None:
+        return line.outcome
+    return f"exchange for {options(line.new_options or {}) or line.new_sku}"
+
+
+def _show_refunds(view: ReturnView) -> None:
+    if not view.refunds:
+        return
+    parts = table("Refund", "to", "amount", "status", numbers=("amount",))
+    for refund in view.refunds:
+        for part in refund.parts:
+            card = " ".join(filter(None, [part.brand, part.last_four]))
+            parts.add_row(
+                escape(f"{part.kind.replace('_', ' ')} {card}".strip()),
+                money(part.amount_minor, refund.currency),
+                status(part.status),
+            )
+    out.print(parts)
+
+
+def _show_timeline(timeline: list[dict[str, Any]]) -> None:
+    shown = table("What happened", "when (UTC)", "who", "what", "became")
+    for event in timeline:
+        became = event["after"].get("status")
+        shown.add_row(
+            moment(event["at"]),
+            escape(event["actor"]),
+            f"{event['document']} {event['command'].replace('_', ' ')}",
+            status(became) if became else "",
+        )
+    out.print(shown)

@@ -1,0 +1,53 @@
+"""How amounts, days and items are written in a language; all by locale data, never by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+
+from babel.dates import format_date
+from babel.lists import format_list
+from babel.numbers import format_currency
+
+from returnsdesk.domain.money import to_major
+
+LOCALES: Mapping[str, str] = {
+    "en": "en_IE",
+    "nl": "nl_NL",
+    "de": "de_DE",
+    "nb": "nb_NO",
+    "pl": "pl_PL",
+}
+
+
+def money(amount_minor: int, currency: str, language: str) -> str:
+    """An amount in minor units as a reader of the language expects it."""
+    return str(
+        format_currency(to_major(amount_minor, currency), currency, locale=LOCALES[language])
+    )
+
+
+def day(value: date, language: str) -> str:
+    """A day with its weekday and without the year: deadlines and deliveries are always near."""
+    skeleton = {
+        "en": "EEEE d MMMM",
+        "nl": "EEEE d MMMM",
+        "de": "EEEE, d. MMMM",
+        "nb": "EEEE d. MMMM",
+    }
+    return str(format_date(value, skeleton.get(language, "EEEE, d MMMM"), locale=LOCALES[language]))
+
+
+def options(values: Mapping[str, str]) -> str:
+    """The options of a variant in the catalogue's words: "black, 42"."""
+    return ", ".join(values.values())
+
+
+def item(name: str, values: Mapping[str, str]) -> str:
+    """A product with its options: "Fjord Sneakers (black, 42)"."""
+    return f"{name} ({options(values)})" if values else name
+
+
+def enumeration(parts: Iterable[str], language: str) -> str:
+    """Several things in one sentence: "a, b and c"."""
+    return str(format_list(list(parts), locale=LOCALES[language]))

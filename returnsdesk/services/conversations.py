@@ -1,0 +1,266 @@
+"""Conversations as they are stored: beginning, messages of shoppers, what is new to whom, ending.
+
+A shopper's message is kept before anything else happens to it; `returnsdesk.services.answers` holds what comes after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from returnsdesk.db.models import (
+    ButtonToken,
+    Conversation,
+    Customer,
+    Message,
+    Order,
+    VerifiedSession,
+)
+from returnsdesk.db.session import Database
+from returnsdesk.services.errors import Conflict, NotFound
+
+DELAYED = "delayed"
+"""Kind of the message that tells a shopper that the answer takes longer than it should."""
+
+
+@dataclass(frozen=True)
+class ConversationView:
+    """What a channel needs to know of a conversation."""
+
+    id: str
+    language: str
+    last_seq: int
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True)
+class MessageView:
+    """A message as it is delivered; `message_id` is the channel's own id of a shopper's message."""
+
+    seq: int
+    author: str
+    text: str
+    content: dict[str, Any]
+    message_id: str | None
+    at: datetime
+
+
+@dataclass(frozen=True)
+class News:
+    """What a shopper who has seen everything up to a number does not know yet."""
+
+    messages: tuple[MessageView, ...]
+    last_seq: int
+    is_answering: bool
+    is_ended: bool
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A stored message's number, and whether it was stored only now."""
+
+    seq: int
+    is_new: bool
+
+
+def start(database: Database, *, channel: str, language: str, now: datetime) -> ConversationView:
+    """Begin a conversation."""
+    with database.write() as session:
+        conversation = Conversation(
+            id=str(uuid4()),
+            channel=channel,
+            language=language,
+            created_at=now,
+            last_message_at=now,
+            last_seq=0,
+        )
+        session.add(conversation)
+        return _view(conversation)
+
+
+def end(database: Database, conversation_id: str, *, now: datetime) -> None:
+    """Close a conversation for good: the shopper logged out. Its transcript stays."""
+    with database.write() as session:
+        conversation = locked(session, conversation_id)
+        conversation.ended_at = conversation.ended_at or now
+
+
+def find(session: Session, conversation_id: str) -> ConversationView | None:
+    """The conversation of that id."""
+    conversation = session.get(Conversation, conversation_id)
+    return _view(conversation) if conversation else None
+
+
+def is_proven_by_another(session: Session, conversation_id: str, customer_external_id: str) -> bool:
+    """Whether the conversation was opened by somebody other than the customer, who must not read it then."""
+    proof = session.scalars(
+        select(VerifiedSession).where(VerifiedSession.conversation_id == conversation_id)
+    ).one_or_none()
+    if proof is None:
+        return False
+    customer = session.scalars(
+        select(Customer).where(Customer.external_id == customer_external_id)
+    ).one_or_none()
+    if customer is None:
+        return True
+    order: Order | None = proof.order
+    own = (
+        proof.customer_id == customer.id
+        or proof.email_norm == customer.email_norm
+        or (order is not None and order.customer_id == customer.id)
+        or (order is not None and order.email_norm == customer.email_norm)
+    )
+    return not own
+
+
+def accept(
+    database: Database,
+    conversation_id: str,
+    *,
+    message_id: str,
+    text: str = "",
+    button: str | None = None,
+    now: datetime,
+) -> Accepted:
+    """Keep a shopper's message, typed or chosen by a button's token; the same `message_id` again finds the same row.
+
+    Raises `NotFound` for a conversation that is not there or was ended, `Conflict` for a button that was not shown in
+    it (BUTTON_UNKNOWN) and for a `message_id` that stands for another message (MESSAGE_ID_REUSED).
+    """
+    with database.write() as session:
+        conversation = locked(session, conversation_id)
+        if conversation.ended_at is not None:
+            raise NotFound("CONVERSATION_ENDED", f"conversation {conversation_id} was ended")
+        choice = None
+        if button is not None:
+            token = _button(session, conversation_id, button)
+            text, choice = token.label, dict(token.choice)
+        earlier = session.scalars(
+            select(Message).where(
+                Message.conversation_id == conversation_id, Message.channel_message_id == message_id
+            )
+        ).one_or_none()
+        if earlier is not None:
+            if (earlier.text, earlier.choice) != (text, choice):
+                raise Conflict("MESSAGE_ID_REUSED", "the message id stands for another message")
+            return Accepted(earlier.seq, is_new=False)
+        message = new_message(conversation, author="shopper", text=text, state="waiting", now=now)
+        message.channel_message_id, message.choice = message_id, choice
+        session.add(message)
+        return Accepted(message.seq, is_new=True)
+
+
+def news(session: Session, conversation_id: str, *, after: int, limit: int = 200) -> News:
+    """What has happened since the message numbered `after`; raises `NotFound`."""
+    conversation = session.get(Conversation, conversation_id)
+    if conversation is None:
+        raise NotFound("CONVERSATION_UNKNOWN", f"there is no conversation {conversation_id}")
+    rows = session.scalars(
+        select(Message)
+        .where(Message.conversation_id == conversation_id, Message.seq > after)
+        .order_by(Message.seq)
+        .limit(limit)
+    )
+    is_waiting = next_waiting(session, conversation_id) is not None
+    return News(
+        messages=tuple(
+            MessageView(
+                row.seq,
+                row.author,
+                row.text,
+                dict(row.content),
+                row.channel_message_id,
+                row.created_at,
+            )
+            for row in rows
+        ),
+        last_seq=conversation.last_seq,
+        is_answering=is_waiting and not is_told_of_delay(session, conversation_id),
+        is_ended=conversation.ended_at is not None,
+    )
+
+
+def marks(session: Session, conversation_ids: Collection[str]) -> dict[str, tuple[int, bool]]:
+    """Last number, and whether ended, of each conversation: a change of either is news."""
+    rows = session.execute(
+        select(Conversation.id, Conversation.last_seq, Conversation.ended_at).where(
+            Conversation.id.in_(conversation_ids)
+        )
+    )
+    return {row.id: (row.last_seq, row.ended_at is not None) for row in rows}
+
+
+def language_of(session: Session, conversation_id: str) -> str | None:
+    """Language that the conversation is held in."""
+    return session.scalar(select(Conversation.language).where(Conversation.id == conversation_id))
+
+
+def _view(conversation: Conversation) -> ConversationView:
+    return ConversationView(
+        conversation.id, conversation.language, conversation.last_seq, conversation.ended_at
+    )
+
+
+def locked(session: Session, conversation_id: str) -> Conversation:
+    """The conversation as it stands now, locked against other writers; raises `NotFound`."""
+    conversation: Conversation | None = session.scalars(
+        select(Conversation)
+        .where(Conversation.id == conversation_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    if conversation is None:
+        raise NotFound("CONVERSATION_UNKNOWN", f"there is no conversation {conversation_id}")
+    return conversation
+
+
+def new_message(
+    conversation: Conversation, *, author: str, text: str, state: str, now: datetime
+) -> Message:
+    """The next message of a locked conversation; the caller adds it to the session."""
+    conversation.last_seq += 1
+    conversation.last_message_at = now
+    return Message(
+        conversation_id=conversation.id,
+        seq=conversation.last_seq,
+        author=author,
+        text=text,
+        state=state,
+        content={},
+        created_at=now,
+    )
+
+
+def _button(session: Session, conversation_id: str, token: str) -> ButtonToken:
+    found: ButtonToken | None = session.get(ButtonToken, token)
+    if found is None or found.conversation_id != conversation_id:
+        raise Conflict("BUTTON_UNKNOWN", "the button was not shown in this conversation")
+    return found
+
+
+def next_waiting(session: Session, conversation_id: str) -> Message | None:
+    """The oldest message of the shopper that has no answer yet."""
+    found: Message | None = session.scalars(
+        select(Message)
+        .where(Message.conversation_id == conversation_id, Message.state == "waiting")
+        .order_by(Message.seq)
+        .limit(1)
+    ).one_or_none()
+    return found
+
+
+def is_told_of_delay(session: Session, conversation_id: str) -> bool:
+    """Whether the last thing that the shopper was told is that the answer is late."""
+    content = session.scalar(
+        select(Message.content)
+        .where(Message.conversation_id == conversation_id, Message.author != "shopper")
+        .order_by(Message.seq.desc())
+        .limit(1)
+    )
+    return bool(content) and content.get("kind") == DELAYED

@@ -1,0 +1,262 @@
+"""Identity: proof of control over orders, what it opens, and how guessing is slowed down."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+import jwt
+from sqlalchemy import delete, func, or_, select
+from sqlalchemy.orm import Session
+
+from returnsdesk.db.models import Customer, IdentityAttempt, OneTimeCode, Order, VerifiedSession
+from returnsdesk.db.session import Database
+from returnsdesk.domain.mentions import normalise_email, normalise_order_number, normalise_postcode
+from returnsdesk.services import outbox
+from returnsdesk.services.errors import NotAllowed
+
+SEND_CODE = "send_code"
+CODE_LIFETIME = timedelta(minutes=10)
+RESEND_AFTER = timedelta(seconds=30)
+LOGIN_LIFETIME = timedelta(hours=12)
+GUEST_LIFETIME = timedelta(hours=2)
+MAX_FAILURES = 5
+FAILURE_WINDOW = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which orders a conversation may see: a customer's, all of one mail address, or a single order."""
+
+    customer_id: int | None = None
+    email_norm: str | None = None
+    order_id: int | None = None
+
+
+def scope_of(session: Session, conversation_id: str, now: datetime) -> Scope | None:
+    """What the conversation has proven, or None when nothing or when the proof has run out."""
+    proof = session.scalars(
+        select(VerifiedSession).where(
+            VerifiedSession.conversation_id == conversation_id, VerifiedSession.expires_at > now
+        )
+    ).one_or_none()
+    return Scope(proof.customer_id, proof.email_norm, proof.order_id) if proof else None
+
+
+def order_filter(scope: Scope) -> object:
+    """The SQL condition on `Order` that a scope stands for."""
+    conditions = []
+    if scope.customer_id is not None:
+        conditions.append(Order.customer_id == scope.customer_id)
+    if scope.email_norm is not None:
+        conditions.append(Order.email_norm == scope.email_norm)
+    if scope.order_id is not None:
+        conditions.append(Order.id == scope.order_id)
+    return or_(*conditions)
+
+
+def require_order(session: Session, conversation_id: str, order_id: int, now: datetime) -> None:
+    """Raise `NotAllowed` unless the conversation has proven that it may act on the order."""
+    scope = scope_of(session, conversation_id, now)
+    is_open = scope is not None and session.scalar(
+        select(Order.id).where(Order.id == order_id, order_filter(scope))
+    )
+    if not is_open:
+        raise NotAllowed(
+            "NOT_VERIFIED", "the conversation has not proven that this order is its own"
+        )
+
+
+def sign_in(
+    database: Database, conversation_id: str, token: str, *, key: str, now: datetime
+) -> bool:
+    """Open a customer's orders by a token that the shop's backend signed (HS256, claims `sub` and `exp`).
+
+    `sub` is the shop's own id of the customer. False, and nothing changed, for a token that is forged, has run out
+    or names nobody.
+    """
+    try:
+        claims = jwt.decode(
+            token,
+            key,
+            algorithms=["HS256"],
+            options={"require": ["exp", "sub"], "verify_exp": False},
+        )
+    except jwt.InvalidTokenError:
+        return False
+    if not isinstance(claims["exp"], int | float) or claims["exp"] <= now.timestamp():
+        return False
+    with database.write() as session:
+        customer = session.scalars(
+            select(Customer).where(Customer.external_id == str(claims["sub"]))
+        ).one_or_none()
+        if customer is None:
+            return False
+        scope = Scope(customer_id=customer.id)
+        _open(session, conversation_id, scope, "shop_login", now, LOGIN_LIFETIME)
+        return True
+
+
+def shop_login_token(customer_external_id: str, *, key: str, now: datetime) -> str:
+    """What the shop's backend makes for a signed-in shopper; the desk itself needs it for the demo shop."""
+    expires_at = now + timedelta(minutes=5)
+    return jwt.encode(
+        {"sub": customer_external_id, "exp": int(expires_at.timestamp())}, key, algorithm="HS256"
+    )
+
+
+def request_code(
+    database: Database, conversation_id: str, email: str, *, key: str, now: datetime
+) -> None:
+    """Send a six-digit code to an address if it has orders; otherwise do the same work and send nothing.
+
+    The newest code is the only valid one. Asked again within half a minute, the code under way stays.
+    Raises `NotAllowed` after too many failures.
+    """
+    address = normalise_email(email)
+    with database.write() as session:
+        _refuse_when_locked(session, conversation_id, address, now)
+        latest = _latest_code(session, conversation_id)
+        if latest and latest.email_norm == address and now - latest.created_at < RESEND_AFTER:
+            return
+        _void_codes(session, conversation_id)
+        code = f"{secrets.randbelow(1_000_000):06d}"
+        is_known = (
+            session.scalar(select(Order.id).where(Order.email_norm == address).limit(1)) is not None
+        )
+        row = OneTimeCode(
+            conversation_id=conversation_id,
+            email_norm=address,
+            code_hash=_code_hash(code, conversation_id, key),
+            is_deliverable=is_known,
+            created_at=now,
+            expires_at=now + CODE_LIFETIME,
+        )
+        session.add(row)
+        session.flush()
+        if is_known:
+            payload = {"email": address, "code": code, "conversation_id": conversation_id}
+            outbox.add(session, SEND_CODE, payload, dedupe_key=f"code-{row.id}", now=now)
+
+
+def is_code_pending(session: Session, conversation_id: str, now: datetime) -> bool:
+    """Whether a code was asked for that could still be typed."""
+    latest = _latest_code(session, conversation_id)
+    return latest is not None and latest.expires_at > now
+
+
+def check_code(
+    database: Database, conversation_id: str, code: str, *, key: str, now: datetime
+) -> bool:
+    """Open all orders of the address that the code went to; False, and counted, for a wrong or old code."""
+    with database.write() as session:
+        latest = _latest_code(session, conversation_id)
+        subject = latest.email_norm if latest else ""
+        _refuse_when_locked(session, conversation_id, subject, now)
+        is_right = latest is not None and hmac.compare_digest(
+            latest.code_hash, _code_hash(code, conversation_id, key)
+        )
+        if latest is None or not is_right or not latest.is_deliverable or latest.expires_at <= now:
+            _count_failure(session, conversation_id, subject, now)
+            return False
+        _void_codes(session, conversation_id)
+        scope = Scope(email_norm=latest.email_norm)
+        _open(session, conversation_id, scope, "one_time_code", now, GUEST_LIFETIME)
+        return True
+
+
+def check_order_and_postcode(
+    database: Database, conversation_id: str, order_number: str, postcode: str, *, now: datetime
+) -> bool:
+    """Open one order by its number and the postcode it went to; False, and counted, when they do not match."""
+    number = normalise_order_number(order_number)
+    with database.write() as session:
+        _refuse_when_locked(session, conversation_id, number, now)
+        order = session.scalars(select(Order).where(Order.number_norm == number)).one_or_none()
+        expected = order.postcode_norm if order else ""
+        is_right = hmac.compare_digest(expected.encode(), normalise_postcode(postcode).encode())
+        if order is None or not expected or not is_right:
+            _count_failure(session, conversation_id, number, now)
+            return False
+        scope = Scope(order_id=order.id)
+        _open(session, conversation_id, scope, "order_and_postcode", now, GUEST_LIFETIME)
+        return True
+
+
+def forget(database: Database, conversation_id: str) -> None:
+    """Close what the conversation had opened: the shopper has logged out."""
+    with database.write() as session:
+        session.execute(
+            delete(VerifiedSession)
+            .where(VerifiedSession.conversation_id == conversation_id)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _open(
+    session: Session,
+    conversation_id: str,
+    scope: Scope,
+    method: str,
+    now: datetime,
+    lifetime: timedelta,
+) -> None:
+    proof = session.scalars(
+        select(VerifiedSession).where(VerifiedSession.conversation_id == conversation_id)
+    ).one_or_none()
+    if proof is None:
+        proof = VerifiedSession(conversation_id=conversation_id)
+        session.add(proof)
+    proof.method, proof.verified_at, proof.expires_at = method, now, now + lifetime
+    proof.customer_id, proof.email_norm, proof.order_id = (
+        scope.customer_id,
+        scope.email_norm,
+        scope.order_id,
+    )
+
+
+def _latest_code(session: Session, conversation_id: str) -> OneTimeCode | None:
+    found: OneTimeCode | None = session.scalars(
+        select(OneTimeCode)
+        .where(OneTimeCode.conversation_id == conversation_id, OneTimeCode.is_void.is_(False))
+        .order_by(OneTimeCode.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return found
+
+
+def _void_codes(session: Session, conversation_id: str) -> None:
+    for row in session.scalars(
+        select(OneTimeCode).where(
+            OneTimeCode.conversation_id == conversation_id, OneTimeCode.is_void.is_(False)
+        )
+    ):
+        row.is_void = True
+
+
+def _code_hash(code: str, conversation_id: str, key: str) -> str:
+    # Keyed, so that a copy of the table does not give six digits away by trying them all.
+    return hmac.new(key.encode(), f"{conversation_id}:{code}".encode(), sha256).hexdigest()
+
+
+def _refuse_when_locked(
+    session: Session, conversation_id: str, subject: str, now: datetime
+) -> None:
+    failures = session.scalar(
+        select(func.count(IdentityAttempt.id)).where(
+            IdentityAttempt.at > now - FAILURE_WINDOW,
+            or_(
+                IdentityAttempt.conversation_id == conversation_id,
+                IdentityAttempt.subject == subject,
+            ),
+        )
+    )
+    if failures >= MAX_FAILURES:
+        raise NotAllowed("TOO_MANY_TRIES", "too many failed tries to prove identity")
+
+
+def _count_failure(session: Session, conversation_id: str, subject: str, now: datetime) -> None:
+    session.add(IdentityAttempt(conversation_id=conversation_id, subject=subject, at=now))

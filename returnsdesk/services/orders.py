@@ -1,0 +1,173 @@
+"""Orders as a shopper may see them: the items within a conversation's scope, and what can be done with each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from returnsdesk.db.models import Order, OrderLine
+from returnsdesk.domain import eligibility, windows
+from returnsdesk.domain.eligibility import Finding, Wish
+from returnsdesk.domain.matching import Item
+from returnsdesk.services import ledger, policies
+from returnsdesk.services.identity import Scope, order_filter
+from returnsdesk.services.returns import shopper_facts
+
+# Older orders are found by number, not listed.
+LISTED_FOR = timedelta(days=180)
+
+
+@dataclass(frozen=True)
+class ParcelView:
+    """A parcel to the shopper."""
+
+    carrier: str | None
+    tracking_number: str
+    shipped_at: datetime | None
+    delivered_at: datetime | None
+
+
+@dataclass(frozen=True)
+class OrderView:
+    """An order's head for a status answer."""
+
+    number: str
+    status: str
+    country: str
+    placed_at: datetime
+    parcels: tuple[ParcelView, ...]
+    item_names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ItemView:
+    """One order line with what the rules say about returning it now."""
+
+    order_line_id: int
+    order_id: int
+    order_number: str
+    name: str
+    options: Mapping[str, str]
+    image_url: str | None
+    ordered: int
+    available: int
+    country: str
+    currency: str
+    placed_on: date
+    last_day: date | None
+    last_exchange_day: date | None
+    findings: tuple[Finding, ...]
+    exchange_findings: tuple[Finding, ...]
+
+    @property
+    def is_returnable(self) -> bool:
+        """Whether at least one unit can come back for its money, for a change of mind."""
+        return eligibility.is_allowed(self.findings)
+
+    @property
+    def is_exchangeable(self) -> bool:
+        """Whether at least one unit can be exchanged; often for longer than it can be returned."""
+        return eligibility.is_allowed(self.exchange_findings)
+
+
+def orders_of(session: Session, scope: Scope, now: datetime) -> list[OrderView]:
+    """The orders of the last half year within a scope, latest first."""
+    return [_order_view(order) for order in _orders(session, scope, now)]
+
+
+def items_of(session: Session, scope: Scope, language: str, now: datetime) -> list[ItemView]:
+    """All order lines within a scope, latest order first, each with the findings on returning one unit."""
+    return [
+        item_view(session, line, language, now)
+        for order in _orders(session, scope, now)
+        for line in order.lines
+    ]
+
+
+def item_view(session: Session, line: OrderLine, language: str, now: datetime) -> ItemView:
+    """One order line as it stands now."""
+    order = line.order
+    policy = policies.policy_of(order)
+    facts = ledger.line_facts(session, line)
+    shopper = shopper_facts(order)
+
+    def findings_for(outcome: str) -> tuple[Finding, ...]:
+        wish = Wish(quantity=1, outcome=outcome)
+        return tuple(eligibility.check(facts, wish, shopper, policy, now))
+
+    return ItemView(
+        order_line_id=line.id,
+        order_id=order.id,
+        order_number=order.number,
+        name=name_of(line, language),
+        options=dict(line.options),
+        image_url=line.variant.product.image_url if line.variant else None,
+        ordered=line.quantity,
+        available=facts.available(policy, now),
+        country=order.country,
+        currency=order.currency,
+        placed_on=windows.local_date(order.placed_at, order.country),
+        last_day=eligibility.last_return_day(facts, "refund", shopper, policy),
+        last_exchange_day=eligibility.last_return_day(facts, "exchange", shopper, policy),
+        findings=findings_for("refund"),
+        exchange_findings=findings_for("exchange"),
+    )
+
+
+def name_of(line: OrderLine, language: str) -> str:
+    """The product's name in a language where the catalogue has one, otherwise as it was bought."""
+    names = line.variant.product.names if line.variant else {}
+    return names.get(language) or line.name
+
+
+def matchable(session: Session, line_ids: list[int]) -> list[Item]:
+    """Order lines in the shape that the resolution of a shopper's words works on, in the given order."""
+    rows = {
+        line.id: line
+        for line in session.scalars(select(OrderLine).where(OrderLine.id.in_(line_ids)))
+    }
+    return [_matchable(rows[line_id]) for line_id in line_ids]
+
+
+def _matchable(line: OrderLine) -> Item:
+    names = tuple(line.variant.product.names.values()) if line.variant else ()
+    return Item(
+        key=line.id,
+        name=line.name,
+        other_names=names,
+        options=dict(line.options),
+        order_number=line.order.number,
+        ordered_on=windows.local_date(line.order.placed_at, line.order.country),
+        quantity=line.quantity,
+        unit_price_minor=line.unit_price_minor,
+    )
+
+
+def _orders(session: Session, scope: Scope, now: datetime) -> list[Order]:
+    statement = (
+        select(Order).where(order_filter(scope)).order_by(Order.placed_at.desc(), Order.id.desc())
+    )
+    if scope.order_id is None:
+        statement = statement.where(Order.placed_at > now - LISTED_FOR)
+    return list(session.scalars(statement))
+
+
+def _order_view(order: Order) -> OrderView:
+    return OrderView(
+        number=order.number,
+        status=order.status,
+        country=order.country,
+        placed_at=order.placed_at,
+        parcels=tuple(
+            ParcelView(
+                parcel.carrier, parcel.tracking_number, parcel.shipped_at, parcel.delivered_at
+            )
+            for parcel in order.shipments
+            if not parcel.cancelled
+        ),
+        item_names=tuple(line.name for line in order.lines),
+    )

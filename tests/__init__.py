@@ -1,0 +1,1 @@
+"""All tests; `tests/servers` holds the fixtures for the real servers that they talk to."""
