@@ -92,15 +92,15 @@ class Texts:
 
     def _file(self, path: Path) -> _File:
         known = self._files.get(path)
-        if known is not None and known.changed_at == _changed_at(path):
-            return known
         try:
+            if known is not None and known.changed_at == _changed_at(path):
+                return known
             self._files[path] = _read(path)
-        except (TextError, yaml.YAMLError, UnicodeDecodeError) as error:
+        except (TextError, yaml.YAMLError, UnicodeDecodeError, OSError) as error:
             if known is None:
                 raise TextError(f"{path.name} cannot be read: {error}") from error
             # Somebody is editing the file: what stood in it before is better than no answer.
-            logger.error("%s cannot be read, its earlier texts are kept: %s", path.name, error)  # noqa: TRY400
+            logger.error("%s cannot be read, its earlier texts are kept: %s", path.name, error)
             return known
         return self._files[path]
 

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
+# Imported for what it does: on its first import sanic puts a rule of its own before pytest's rules on warnings.
+# Here that is undone before the tests begin; within a test it would silence, or show, the wrong ones.
+import sanic.app  # noqa: F401
+
 from returnsdesk.settings import Settings
+
+# How long an example takes depends on what else the machine does; the timeout of the whole test is enough.
+hypothesis.settings.register_profile("returnsdesk", deadline=None)
+hypothesis.settings.load_profile("returnsdesk")
 
 pytest_plugins = [
     "tests.servers.postgres",

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -58,10 +58,11 @@ def _as_text(value: Any) -> str:
 
 
 def table(title: str, *columns: str, numbers: tuple[str, ...] = ()) -> Table:
-    """An empty table; the columns of `numbers` are aligned at the right."""
+    """An empty table; the first column is never cut, those of `numbers` are aligned at the right."""
     made = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
-    for column in columns:
-        made.add_column(column, justify="right" if column in numbers else "left")
+    for position, column in enumerate(columns):
+        justify: Literal["left", "right"] = "right" if column in numbers else "left"
+        made.add_column(column, justify=justify, no_wrap=position == 0)
     return made
 
 

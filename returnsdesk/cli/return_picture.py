@@ -58,17 +58,15 @@ def show_return(view: ReturnView, timeline: list[dict[str, Any]]) -> None:
 
 
 def _show_lines(view: ReturnView) -> None:
-    numbers = ("qty", "accepted", "rejected", "paid")
-    lines = table("Items", "line", "item", "wanted", "reason", *numbers, numbers=numbers)
+    numbers = ("qty", "paid")
+    lines = table("Items", "line", "item", "wanted", "inspection", *numbers, numbers=numbers)
     for line in view.lines:
         lines.add_row(
             escape(line.line_external_id),
             escape(f"{line.name} ({options(line.options)})" if line.options else line.name),
             escape(_wanted(line)),
-            line.reason.replace("_", " "),
+            _inspection(line),
             str(line.quantity),
-            str(line.accepted),
-            str(line.rejected),
             money(line.paid_minor, view.currency),
         )
     out.print(lines)
@@ -77,9 +75,15 @@ def _show_lines(view: ReturnView) -> None:
 
 
 def _wanted(line: ReturnLineView) -> str:
+    reason = line.reason.replace("_", " ")
     if line.outcome != "exchange" or line.new_sku is None:
-        return line.outcome
-    return f"exchange for {options(line.new_options or {}) or line.new_sku}"
+        return f"{line.outcome}: {reason}"
+    return f"exchange for {options(line.new_options or {}) or line.new_sku}: {reason}"
+
+
+def _inspection(line: ReturnLineView) -> str:
+    decided = {"[green]accepted[/]": line.accepted, "[red]rejected[/]": line.rejected}
+    return ", ".join(f"{count} {name}" for name, count in decided.items() if count) or "-"
 
 
 def _show_refunds(view: ReturnView) -> None:

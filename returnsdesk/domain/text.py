@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -122,16 +121,3 @@ def words(text: str) -> tuple[str, ...]:
     """The folded words and numbers of a text, without its marks."""
     return tuple(token.word for token in tokens(text) if token.is_word)
 
-
-def without_overlaps(mentions: Sequence[Mention]) -> list[Mention]:
-    """The mentions that no earlier one of the sequence overlaps, in the order of the text.
-
-    Mentions of the very same place are kept side by side: one number may be read in two ways.
-    """
-    kept: list[Mention] = []
-    for mention in mentions:
-        same_place = any(k.start == mention.start and k.end == mention.end for k in kept)
-        overlaps = any(k.start < mention.end and mention.start < k.end for k in kept)
-        if mention not in kept and (same_place or not overlaps):
-            kept.append(mention)
-    return sorted(kept, key=lambda mention: (mention.start, mention.end))

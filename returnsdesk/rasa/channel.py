@@ -90,7 +90,9 @@ class DeskChannel(InputChannel):
     def _knows_token(self, request: Request) -> bool:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         return scheme.lower() == "bearer" and hmac.compare_digest(
-            given.strip().encode(), self._token
+            # Sanic hands on bytes that are no text as surrogates.
+            given.strip().encode("utf-8", "surrogateescape"),
+            self._token,
         )
 
     async def _answer_turn(self, request: Request) -> HTTPResponse:
@@ -146,7 +148,7 @@ async def _run_locked(
 ) -> DialogueStateTracker:
     if turn.choice is not None and turn.choice.intent not in processor.domain.intents:
         raise TurnRefused(400, "bad_request", f"unknown intent {turn.choice.intent!r}")
-    async with agent.lock_store.lock(turn.conversation_id):
+    async with agent.lock_store.lock(turn.conversation_id, wait_time_in_seconds=0.1):
         return await processor.run_turn(user_message(turn), turn.language)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,10 @@ def quieten_libraries(log_level: str) -> None:
     from rasa.utils.log_utils import configure_structlog
 
     level = max(logging.INFO, logging.getLevelName(log_level))
+    # Rasa would log to standard output.
+    logging.basicConfig(
+        stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
     configure_structlog(level)
     for name in ("rasa", "rasa_sdk", "sanic", "aiohttp", "asyncio", "urllib3", "matplotlib"):
         logging.getLogger(name).setLevel(max(logging.WARNING, level))

@@ -19,7 +19,7 @@ from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import Event
 from rasa.shared.core.trackers import DialogueStateTracker
 from sqlalchemy.engine import Engine
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Query, Session, sessionmaker
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 logger = logging.getLogger(__name__)
@@ -72,6 +72,19 @@ class DeskTrackerStore(SQLTrackerStore):
             return await super()._retrieve(sender_id, fetch_events_from_all_sessions)
         except (ValueError, TypeError, KeyError) as error:
             raise TrackerUnreadable(f"conversation {sender_id}: {error}") from error
+
+    def _event_query(
+        self, session: Session, sender_id: str, fetch_events_from_all_sessions: bool
+    ) -> Query:
+        """All events of the conversation: it is one session, see `session_config` in domain.yml.
+
+        Rasa finds the latest session by time stamps and loses what a clock set back has stamped earlier.
+        """
+        return (
+            session.query(self.SQLEvent)
+            .filter(self.SQLEvent.sender_id == sender_id)
+            .order_by(self.SQLEvent.id)
+        )
 
     def _additional_events(
         self, session: Session, tracker: DialogueStateTracker

@@ -41,6 +41,13 @@ class Choice(BaseModel):
     intent: StrictStr
     entities: dict[StrictStr, Any] = {}
 
+    @validator("entities", pre=True)
+    def _named(cls, value: Any) -> Any:
+        # pydantic would take a list of pairs for a dict.
+        if not isinstance(value, dict):
+            raise ValueError("must be an object of names and values")  # noqa: TRY004
+        return value
+
     @validator("intent")
     def _not_a_command(cls, value: str) -> str:
         if not value or value in COMMAND_INTENTS:

@@ -1,0 +1,1 @@
+"""Channels: how shoppers reach the desk, one module each."""

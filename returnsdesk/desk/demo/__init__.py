@@ -1,0 +1,1 @@
+"""The demo shop's pages: whom to play, the chat, the mailbox, product pictures. None of it exists outside demo mode."""

@@ -1,0 +1,216 @@
+"""Numbers of pieces in a message: "2 of the 3", "both", "two of them", "only one", "3 shirts, 2 don't fit"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from returnsdesk.domain.reading import Reading, read
+from returnsdesk.domain.sizes import find_sizes
+from returnsdesk.domain.words import everyday_languages, product_names, signals, vocabulary
+
+_MOST = 99
+# Articles that a number may have before it in "2 of the 3"; they carry nothing.
+_ARTICLES = frozenset(("the", "these", "those", "my", "de", "die", "den", "der", "mijn", "meinen", "tych", "dem"))
+# Words that are one and "a" alike; they count only where the sentence counts.
+_WEAK_ONES = frozenset(("one", "een", "en", "et", "ett", "ein", "eine", "einen", "einer", "eins", "eines", "jeden"))
+_AMBIGUOUS = frozenset(("to", "fire", "ti", "ni", "elf", "acht", "ten"))
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number of pieces at words `start` to `end`; `total` is the 3 of "2 of the 3", `value` None means all of them."""
+
+    value: int | None
+    start: int
+    end: int
+    total: int | None = None
+    is_both: bool = False
+
+
+@lru_cache(maxsize=256)
+def find_quantities(text: str) -> tuple[Quantity, ...]:
+    """The numbers of pieces in a message, in its order; sizes, dates, prices and numbers of orders are none."""
+    reading = read(text)
+    numbers = _numbers(reading)
+    found = _both_and_all(reading)
+    corrected = _corrected_away(reading, numbers)
+    place = 0
+    while place < len(reading.words):
+        quantity = None
+        if place in numbers and place not in corrected:
+            quantity = _part_of_total(reading, numbers, place) or _plain(reading, numbers, place)
+        if quantity and not any(q.start < quantity.end and quantity.start < q.end for q in found):
+            found.append(quantity)
+        place = quantity.end if quantity else place + 1
+    return tuple(sorted(found, key=lambda quantity: quantity.start))
+
+
+def _both_and_all(reading: Reading) -> list[Quantity]:
+    unsaid = reading.places_of("not_all", "rest")
+    found = []
+    for phrase in reading.signals("both", "all", "not_all"):
+        if phrase.start in unsaid:
+            continue
+        is_both = "both" in phrase.meanings
+        found.append(Quantity(2 if is_both else None, phrase.start, phrase.end, is_both=is_both))
+    numbers = _numbers(reading)
+    joined = []
+    for quantity in found:
+        # "all three", "alle drie", "wszystkie cztery"
+        if quantity.value is None and quantity.end in numbers and not _measures(reading, quantity.end):
+            value = numbers[quantity.end]
+            quantity = Quantity(value, quantity.start, quantity.end + 1, is_both=True)
+        joined.append(quantity)
+    return joined
+
+
+@lru_cache(maxsize=256)
+def _numbers(reading: Reading) -> dict[int, int]:
+    """The words that can be a number of pieces, with their value."""
+    sizes = [(mention.start, mention.end) for mention in find_sizes(reading.text)]
+    found: dict[int, int] = {}
+    for place, token in enumerate(reading.tokens):
+        if token.word.isdecimal() and len(token.word) <= 2 and 0 < int(token.word) <= _MOST:
+            is_size = any(start <= token.start < end for start, end in sizes)
+            if not is_size and not _is_glued(reading, place):
+                found[place] = int(token.word)
+    for phrase in reading.find(vocabulary("numbers")):
+        value = int(min(phrase.meanings, key=int))
+        found.setdefault(phrase.start, value)
+    return found
+
+
+def _is_glued(reading: Reading, place: int) -> bool:
+    """Whether the number is part of a code, date, price or decimal ("LL-10", "3/5", "€9", "i5")."""
+    token = reading.tokens[place]
+    before = reading.text[token.start - 1] if token.start else " "
+    after = reading.text[token.end] if token.end < len(reading.text) else " "
+    if before.isalpha() and before.casefold() != "x":
+        return True
+    if before in "-/#€$£+'" or after in "%€/:'" or (after == "-" and place + 1 < len(reading.words)):
+        return True
+    return after.isalpha() and after.casefold() != "x"
+
+
+def _measures(reading: Reading, place: int) -> bool:
+    """Whether the number counts something else than pieces: days, euros, sizes, steps."""
+    after = place + 1
+    if after >= len(reading.words):
+        return False
+    if reading.is_break(after):
+        return False
+    return signals("units", "size_words", "bigger", "smaller").at(
+        reading.words, after, reading.languages
+    ) is not None
+
+
+def _corrected_away(reading: Reading, numbers: dict[int, int]) -> set[int]:
+    """Numbers that are taken back: the 3 of "2 not 3" and of "not 3 but 2"."""
+    negations = reading.places_of("not")
+    return {place for place in numbers if place - 1 in negations and len(numbers) > 1}
+
+
+def _part_of_total(reading: Reading, numbers: dict[int, int], place: int) -> Quantity | None:
+    after = place + 1
+    pieces = signals("pieces").at(reading.words, after, reading.languages) if after < len(reading.words) else None
+    after = pieces.end if pieces else after
+    if after >= len(reading.words) or reading.is_break(after):
+        return None
+    of_them = signals("of_them").at(reading.words, after, reading.languages)
+    of = signals("of").at(reading.words, after, reading.languages)
+    if of:
+        total = of.end
+        while total < len(reading.words) and reading.words[total] in _ARTICLES:
+            total += 1
+        if total in numbers and numbers[total] >= numbers[place] and not _measures(reading, total):
+            return Quantity(numbers[place], place, total + 1, total=numbers[total])
+    if of_them:
+        return Quantity(numbers[place], place, of_them.end)
+    is_of_product = of and of.end < len(reading.words) and _names_product(reading, of.end)
+    return Quantity(numbers[place], place, of.end) if of and is_of_product else None
+
+
+def _names_product(reading: Reading, place: int) -> bool:
+    while place < len(reading.words) and reading.words[place] in _ARTICLES:
+        place += 1
+    return place < len(reading.words) and product_names().at(reading.words, place, reading.languages) is not None
+
+
+def _plain(reading: Reading, numbers: dict[int, int], place: int) -> Quantity | None:
+    word, after = reading.words[place], place + 1
+    if _measures(reading, place) or _is_counted_off(reading, place):
+        return None
+    quantity = Quantity(numbers[place], place, after)
+    if len(reading.words) == 1:
+        return None if word in _AMBIGUOUS else quantity
+    pieces = signals("pieces").at(reading.words, after, reading.languages) if after < len(reading.words) else None
+    if pieces and word not in ("en", "et", "een", "ein", "eine"):
+        return Quantity(numbers[place], place, pieces.end)
+    if _is_only(reading, place):
+        return quantity
+    if word in _WEAK_ONES:
+        return _weak_one(reading, place, quantity)
+    return quantity if _is_followed_by_pieces(reading, place) else None
+
+
+def _weak_one(reading: Reading, place: int, quantity: Quantity) -> Quantity | None:
+    """ "One" counts before a product in English ("one shirt") and after a verb of keeping or sending ("keep one")."""
+    if reading.words[place] not in ("one", "eins"):
+        return None
+    keeps = reading.places_of("keep")
+    if place - 1 in keeps or (place + 1 in keeps):
+        return quantity
+    if place + 1 < len(reading.words) and not reading.is_break(place + 1):
+        is_product = product_names().at(reading.words, place + 1, reading.languages)
+        is_first = place == 0 or reading.words[place - 1] not in ("the", "this", "that", "das", "den")
+        return quantity if is_product and is_first else None
+    return None
+
+
+def _is_only(reading: Reading, place: int) -> bool:
+    only = reading.places_of("only")
+    is_last = reading.is_break(place + 1)
+    return place - 1 in only and (is_last or reading.words[place] not in _WEAK_ONES)
+
+
+def _is_counted_off(reading: Reading, place: int) -> bool:
+    """Whether the number is a place in a list or in a size ("number 2", "nr 3", "size 8")."""
+    if place == 0:
+        return False
+    before = signals("size_words", "choice_words").at(reading.words, place - 1, reading.languages)
+    return before is not None
+
+
+def _is_followed_by_pieces(reading: Reading, place: int) -> bool:
+    """Whether what follows the number is counted by it: a product, a colour, or the rest of a clause that begins here."""
+    after = place + 1
+    word = reading.words[place]
+    if after >= len(reading.words) or reading.is_break(after):
+        return word not in _AMBIGUOUS and _is_asked_for(reading, place)
+    for step in (after, after + 1):
+        if step < len(reading.words) and not (step > after and reading.is_break(step)):
+            if product_names().at(reading.words, step, reading.languages):
+                return True
+            if vocabulary("colours", is_inflected=True).at(reading.words, step, reading.languages):
+                return True
+    if word in _AMBIGUOUS:
+        return False
+    begins = reading.is_break(place) or place - 1 in reading.places_of("and", "but", "all")
+    return (begins or _is_asked_for(reading, place)) and bool(everyday_languages(reading.words[after]))
+
+
+def _is_asked_for(reading: Reading, place: int) -> bool:
+    """Whether a verb of sending back, keeping or wanting, or an article, stands right before the number."""
+    if place == 0:
+        return len(reading.words) <= 3
+    before = reading.words[place - 1]
+    return before in _ASKING or place - 1 in reading.places_of("keep", "want", "not", "instead_of")
+
+
+_ASKING = frozenset(
+    ("return", "returning", "the", "those", "these", "my", "back", "de", "die", "den", "bare", "nur", "alleen", "tylko", "z",
+     "retourneer", "retour", "zwracam", "zwrocic", "returnere", "returnerer", "oddac", "oddaje", "odsylam", "schicke", "meant",
+     "bedoel", "meinte", "mente", "chodzilo", "behalten", "with", "bought", "ordered", "besteld", "bestellt", "bestilte", "kjopte",
+     "kupilam", "kupilem", "zamowilam", "zamowilem", "gekocht", "gekauft", "actually", "eigentlich", "eigenlijk", "sorry")
+)

@@ -1,0 +1,1 @@
+"""Tests of Rasa's process: channel, failures, tracker store, NLU components, servers."""
