@@ -36,12 +36,11 @@ def model_path(settings: Settings) -> Path:
     return settings.models_dir / f"returnsdesk-{digest.hexdigest()[:16]}.tar.gz"
 
 
-def train(settings: Settings) -> Iterator[str]:
-    """Train the model of the present sources and give Rasa's log line by line; raises `TrainingFailed`.
+def train(settings: Settings, target: Path) -> Iterator[str]:
+    """Train `target`, the model of the present sources, and give Rasa's log line by line; raises `TrainingFailed`.
 
     The file gets its name only when it is whole, so that an interrupted training leaves nothing to be loaded.
     """
-    target = model_path(settings)
     unfinished = f"unfinished-{target.name.removesuffix('.tar.gz')}"
     settings.models_dir.mkdir(parents=True, exist_ok=True)
     log: list[str] = []

@@ -43,16 +43,17 @@ class PrefixedLines:
             self({"data": b"\n"})
 
 
-def run(on_started: Callable[[], None]) -> None:
+def run(model: Path, on_started: Callable[[], None]) -> None:
     """Run all processes until Ctrl-C or SIGTERM; `on_started` is called in a thread once they are under way.
 
+    Rasa is given `model` at every start, so that editing data meanwhile does not keep it from coming back.
     What `on_started` raises is not caught here: it has to report by itself and may end everything with `stop`.
     """
     # Circus 0.19 logs a conflict with itself when its periodic look falls into the orderly end.
     logging.getLogger("tornado.application").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix="returnsdesk-") as sockets:
         arbiter = get_arbiter(
-            [_watcher(name, colour) for name, colour in PROCESSES.items()],
+            [_watcher(name, colour, model) for name, colour in PROCESSES.items()],
             controller=f"ipc://{Path(sockets) / 'control'}",
             pubsub_endpoint=f"ipc://{Path(sockets) / 'events'}",
             check_delay=1.0,
@@ -69,12 +70,13 @@ def stop() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _watcher(name: str, colour: str) -> dict[str, Any]:
+def _watcher(name: str, colour: str, model: Path) -> dict[str, Any]:
     lines = PrefixedLines(name, colour)
+    options = ["--model", str(model)] if name == "rasa" else []
     return {
         "name": name,
         "cmd": sys.executable,
-        "args": ["-m", "returnsdesk", "serve", name],
+        "args": ["-m", "returnsdesk", "serve", name, *options],
         "copy_env": True,
         "env": {SUPERVISOR_VARIABLE: str(os.getpid()), "PYTHONUNBUFFERED": "1"},
         # A process that cannot start is tried again for as long as the rest runs.

@@ -12,8 +12,10 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
+import httpx
 from sqlalchemy.exc import OperationalError
 
+from returnsdesk import model
 from returnsdesk.cli.errors import CommandError, sentence_for
 from returnsdesk.cli.session import open_database
 from returnsdesk.services import policies
@@ -22,6 +24,7 @@ from returnsdesk.settings import Settings
 
 _WANTED_PYTHON: Final = (3, 10)
 _ANSWER_SECONDS: Final = 2.0
+_LOOPBACK: Final = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -95,21 +98,24 @@ def policy(_settings: Settings) -> Iterator[Diagnosis]:
         yield fine("Policy", f"{policies.POLICY_FILE.name} can be used")
 
 
-def model(settings: Settings) -> Iterator[Diagnosis]:
-    """There is something for Rasa to load."""
-    models = sorted(settings.models_dir.glob("*.tar.gz"), key=lambda path: path.stat().st_mtime)
-    if models:
-        yield fine("Model", models[-1].name)
+def trained_model(settings: Settings) -> Iterator[Diagnosis]:
+    """There is a model for the present data and configuration."""
+    path = model.model_path(settings)
+    if path.is_file():
+        yield fine("Model", f"{path.name}, for the present data and configuration")
+    elif any(settings.models_dir.glob("*.tar.gz")):
+        found = "none for the present data and configuration; those there are older"
+        yield problem("Model", found, "Run `returnsdesk train`.")
     else:
         yield problem("Model", f"none in {settings.models_dir}", "Run `returnsdesk train`.")
 
 
 def ports(settings: Settings) -> Iterator[Diagnosis]:
-    """Each process finds its port free, or is the one that has it."""
+    """Each process finds its port free."""
     wanted = {
         "DESK_PORT": (settings.desk_host, settings.desk_port),
-        "RASA_PORT": ("127.0.0.1", settings.rasa_port),
-        "ACTIONS_PORT": ("127.0.0.1", settings.actions_port),
+        "RASA_PORT": (_LOOPBACK, settings.rasa_port),
+        "ACTIONS_PORT": (_LOOPBACK, settings.actions_port),
     }
     numbers = [port for _, port in wanted.values()]
     for name, (host, port) in wanted.items():
@@ -121,6 +127,33 @@ def ports(settings: Settings) -> Iterator[Diagnosis]:
             yield problem(
                 name, f"{port} is taken", f"Stop what uses it, or set {name} to another port."
             )
+
+
+def ports_free_or_ours(settings: Settings) -> Iterator[Diagnosis]:
+    """Each process finds its port free, or runs on it already."""
+    desk = _LOOPBACK if settings.desk_host in ("0.0.0.0", "::") else settings.desk_host  # noqa: S104  read, not bound
+    answers = {
+        "DESK_PORT": f"http://{desk}:{settings.desk_port}/healthz",
+        "RASA_PORT": f"http://{_LOOPBACK}:{settings.rasa_port}/webhooks/desk/ready",
+        "ACTIONS_PORT": f"http://{_LOOPBACK}:{settings.actions_port}/health",
+    }
+    for diagnosis in ports(settings):
+        if not diagnosis.is_fine and _is_ours(answers[diagnosis.subject], settings):
+            yield fine(diagnosis.subject, f"{diagnosis.found} by Returns Desk, which is running")
+        else:
+            yield diagnosis
+
+
+def _is_ours(url: str, settings: Settings) -> bool:
+    try:
+        response = httpx.get(
+            url,
+            headers={"Authorization": f"Bearer {settings.rasa_channel_token}"},
+            timeout=_ANSWER_SECONDS,
+        )
+        return response.status_code in (200, 503) and "status" in response.json()
+    except (httpx.HTTPError, ValueError):
+        return False
 
 
 def _is_free(host: str, port: int) -> bool:
@@ -212,8 +245,8 @@ ALL: Final[tuple[Check, ...]] = (
     secret_key,
     database,
     policy,
-    model,
-    ports,
+    trained_model,
+    ports_free_or_ours,
     demo_mode,
     redis,
     smtp,

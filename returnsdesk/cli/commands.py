@@ -13,7 +13,10 @@ from returnsdesk.cli.errors import exit_with
 from returnsdesk.cli.lazy import Entry, LazyGroup
 
 COMMANDS = {
-    "up": Entry("returnsdesk.cli.up", "Start everything: database, model and all processes."),
+    "up": Entry(
+        "returnsdesk.cli.up",
+        "Start the product: database, sample shop, model, and desk, Rasa, actions and worker under one supervisor.",
+    ),
     "doctor": Entry(
         "returnsdesk.cli.doctor", "Check the set-up and say what to do about each problem."
     ),
@@ -35,10 +38,12 @@ COMMANDS = {
     "staff": Entry("returnsdesk.cli.staff", "Manage the support team's accounts."),
     "policy": Entry("returnsdesk.cli.policy", "Check the returns policy."),
     "train": Entry(
-        "returnsdesk.cli.train", "Train the model, unless there is one for the present data."
+        "returnsdesk.cli.train",
+        "Train the model into MODELS_DIR, unless there is one for the present data and configuration.",
     ),
     "check-data": Entry(
-        "returnsdesk.cli.check_data", "Look for faults in the training data and texts."
+        "returnsdesk.cli.check_data",
+        "Check texts in all languages, the policy file, and Rasa's data with warnings as errors.",
     ),
     "serve": Entry("returnsdesk.cli.serve", "Run one of the processes in the foreground."),
     "bench": Entry("returnsdesk.cli.bench", "Measure how fast the parts are on this machine."),

@@ -19,6 +19,7 @@ _EXPECTED: Final = frozenset(
         "returnsdesk.db.shop_files.ShopFolderError",
         "returnsdesk.db.exporter.FilesInTheWay",
         "returnsdesk.db.migrate.UnknownRevision",
+        "returnsdesk.rasa.server.ModelNotUsable",
     }
 )
 _UNUSABLE_DATABASE: Final = "sqlalchemy.exc.OperationalError"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 from returnsdesk import model
@@ -20,12 +23,17 @@ def desk() -> None:
 
 
 @app.command()
-def rasa() -> None:
+def rasa(
+    model_file: Annotated[
+        Path | None,
+        typer.Option("--model", help="Model to load; that of the present data when left out."),
+    ] = None,
+) -> None:
     """Rasa: understanding and dialogue, on the loopback address only."""
     from returnsdesk.rasa.server import serve
 
     settings = load_settings()
-    path = model.model_path(settings)
+    path = model_file or model.model_path(settings)
     if not path.is_file():
         raise CommandError(
             "There is no model for the present data and configuration; run `returnsdesk train`."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,15 +25,15 @@ def train(
     if path.is_file() and not force:
         typer.echo(f"{path.name} is there already; data and configuration are unchanged.")
         return
-    train_with_progress(settings)
+    train_with_progress(settings, path)
     typer.echo(f"Trained {path.name}.")
 
 
-def train_with_progress(settings: Settings) -> None:
+def train_with_progress(settings: Settings, target: Path) -> None:
     """Train and show what Rasa is at; raises `CommandError` with the last line of its log."""
     try:
         with err.status("Training the model, which takes about a minute ...") as status:
-            for line in model.train(settings):
+            for line in model.train(settings, target):
                 status.update(f"Training the model: [dim]{line[-90:]}[/]")
     except model.TrainingFailed as error:
         raise CommandError(str(error)) from error

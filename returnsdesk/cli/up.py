@@ -35,8 +35,9 @@ def up() -> None:
         migrate.upgrade(database)
     if settings.demo_mode:
         _load_sample_shop(database)
-    if not model.model_path(settings).is_file():
-        train_with_progress(settings)
+    model_path = model.model_path(settings)
+    if not model_path.is_file():
+        train_with_progress(settings, model_path)
     err.print("Starting desk, Rasa, actions and worker; Ctrl-C stops them all.", style="bold")
     outcome: list[str] = []
 
@@ -51,7 +52,7 @@ def up() -> None:
             return
         err.print(_where_to_look(settings))
 
-    supervisor.run(when_started)
+    supervisor.run(model_path, when_started)
     database.dispose()
     if outcome:
         raise CommandError(outcome[0])

@@ -47,7 +47,7 @@ else:
 __all__ = ["NAMING_CONVENTION", "Base", "Mapped", "UTCDateTime", "mapper_registry"]
 
 
-class UTCDateTime(TypeDecorator):  # type: ignore[misc]
+class UTCDateTime(TypeDecorator):
     """An instant, always aware and in UTC in Python; stored without zone on SQLite, with zone on PostgreSQL."""
 
     impl = DateTime(timezone=True)

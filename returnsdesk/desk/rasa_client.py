@@ -80,11 +80,13 @@ class RasaClient:
             response = await self._client.post("/webhooks/desk/turn", json=_request(message))
         except httpx.TransportError as error:
             raise RasaUnavailable(type(error).__name__) from error
-        if response.status_code in (400, 413, 500):
-            raise TurnRefused(f"HTTP {response.status_code}: {_reason(response)}")
-        if response.status_code != 200:
-            raise RasaUnavailable(f"HTTP {response.status_code}: {_reason(response)}")
-        return _answer(response)
+        if response.status_code == 200:
+            return _answer(response)
+        reason = _reason(response)
+        # A 500 without a reason is not the channel's: the server was stopped in the middle of the turn.
+        is_final = response.status_code in (400, 413) or (response.status_code == 500 and reason)
+        error = TurnRefused if is_final else RasaUnavailable
+        raise error(f"HTTP {response.status_code}: {reason or 'no reason given'}")
 
     async def is_ready(self) -> bool:
         """Whether Rasa has a model loaded."""
@@ -114,7 +116,7 @@ def _reason(response: httpx.Response) -> str:
     try:
         return str(response.json()["error"])[:200]
     except (ValueError, KeyError, TypeError):
-        return "no reason given"
+        return ""
 
 
 def _answer(response: httpx.Response) -> Answer:

@@ -78,7 +78,7 @@ class Turns:
         """Finish what is nearly done and leave the rest to the next process."""
         self._is_stopping = True
         running = list(self._running.values())
-        if running:
+        if running and not self._is_rasa_away:
             await asyncio.wait(running, timeout=SECONDS_TO_FINISH)
         for task in running:
             task.cancel()

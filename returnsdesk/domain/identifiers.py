@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from returnsdesk.domain.reading import Reading, read
-from returnsdesk.domain.text import Mention, fold, fold_with_places
+from returnsdesk.domain.text import LONGEST_TEXT, Mention, fold, fold_with_places
 from returnsdesk.domain.words import is_everyday
 
 _ORDER_WORD = (
@@ -14,10 +14,12 @@ _ORDER_WORD = (
     r"bestellnummer|bestellung|bestellnr|bestillingsnummer|bestilling|bestillingen|auftrag|auftragsnummer|auftragsnr|"
     r"zamowienie|zamowienia|zamowieniu|zamowieniem|zam|aankoop|kjop|purchase)"
 )
-_FILLER = r"(?:\s*(?:no|nr|number|num|nummer|numer|numerze|numeru|o|is|er|was|ist|jest|to|het|lautet|met|with|mit|med|z|id|code)\b)"
+_FILLER = r"(?:[\s.:]*\b(?:no|nr|number|num|nummer|numer|numerze|numeru|o|is|er|was|ist|jest|to|het|lautet|met|with|mit|med|z|id|code)\b)"
 _KEYED_ORDER = re.compile(
-    rf"\b{_ORDER_WORD}\b{_FILLER}{{0,3}}\.?\s*[:=#.]*\s*#?\s*((?:[a-z]{{1,4}}\s?-?\s?)?\d{{3,12}})(?![\w@])"
+    rf"\b{_ORDER_WORD}\b{_FILLER}{{0,3}}[\s.:=]*#?\s*((?:[a-z]{{1,4}}-?)?\d{{3,12}})(?![\w@])"
 )
+# "Number" alone says order only before a number long enough to be one, and short enough to be no telephone's.
+_NUMBERED_ORDER = re.compile(r"\b(?:number|nummer|nummeret|numer|nr)[\s.:]*(?:(?:is|er|to|ist)\s)?\s*(\d{5,8})(?![\w@])")
 _LETTERED_ORDER = re.compile(r"(?<![\w@.-])#?\s?([a-z]{1,4})(-|\s|)(\d{4,12})(?![\w@]|[.,]\d)")
 _HASHED_ORDER = re.compile(r"(?<!\w)#\s?(\d{3,12})(?![\w@]|[.,]\d)")
 _BARE_ORDER = re.compile(r"(?<![\w.,#@/+€$£-])(\d{5,10})(?![\w@/%€]|[.,-]\d)")
@@ -93,7 +95,7 @@ class _Finder:
     def __init__(self, text: str) -> None:
         self.text = text
         self.reading: Reading = read(text)
-        self.folded, self._places = fold_with_places(text[:4000])
+        self.folded, self._places = fold_with_places(text[:LONGEST_TEXT])
 
     def mention(self, kind: str, value: str, match: re.Match[str], group: int = 0) -> Mention:
         start, end = match.span(group)
@@ -140,7 +142,8 @@ def find_named_order_numbers(text: str) -> list[Mention]:
     finder = _Finder(text)
     found = [
         finder.mention("order_number", normalise_order_number(match.group(1)), match, 1)
-        for match in _KEYED_ORDER.finditer(finder.folded)
+        for pattern in (_KEYED_ORDER, _NUMBERED_ORDER)
+        for match in pattern.finditer(finder.folded)
     ]
     for match in _LETTERED_ORDER.finditer(finder.folded):
         if not match.group(2).isspace() and _is_order_prefix(match, finder.written(match, 1)):

@@ -48,6 +48,8 @@ def find_mentions(text: str) -> list[Mention]:
     """
     postcodes = find_postcodes(text)
     sure_postcodes = [code for code in postcodes if _is_sure_postcode(text, code)]
+    if sure_postcodes:
+        postcodes = sure_postcodes
     codes = find_codes(text)
     orders = find_possible_order_numbers(text)
     if is_code_named(text):

@@ -9,7 +9,9 @@ from returnsdesk.domain.reading import Reading, read
 from returnsdesk.domain.sizes import find_sizes
 from returnsdesk.domain.words import everyday_languages, product_names, signals, vocabulary
 
-_MOST = 99
+_MOST = 20
+# A number after one of these goes somewhere or belongs to a group ("from 7 to 8", "the older of the two").
+_NO_COUNT_AFTER = frozenset(("to", "na", "til", "naar", "auf", "gegen", "for", "in", "w", "from", "fra"))
 # Articles that a number may have before it in "2 of the 3"; they carry nothing.
 _ARTICLES = frozenset(("the", "these", "those", "my", "de", "die", "den", "der", "mijn", "meinen", "tych", "dem"))
 # Words that are one and "a" alike; they count only where the sentence counts.
@@ -50,7 +52,7 @@ def _both_and_all(reading: Reading) -> list[Quantity]:
     unsaid = reading.places_of("not_all", "rest")
     found = []
     for phrase in reading.signals("both", "all", "not_all"):
-        if phrase.start in unsaid:
+        if phrase.start in unsaid or phrase.start - 1 in reading.places_of("not"):
             continue
         is_both = "both" in phrase.meanings
         found.append(Quantity(2 if is_both else None, phrase.start, phrase.end, is_both=is_both))
@@ -107,7 +109,7 @@ def _measures(reading: Reading, place: int) -> bool:
 
 def _corrected_away(reading: Reading, numbers: dict[int, int]) -> set[int]:
     """Numbers that are taken back: the 3 of "2 not 3" and of "not 3 but 2"."""
-    negations = reading.places_of("not")
+    negations = reading.places_of("not", "instead_of")
     return {place for place in numbers if place - 1 in negations and len(numbers) > 1}
 
 
@@ -179,7 +181,23 @@ def _is_counted_off(reading: Reading, place: int) -> bool:
     if place == 0:
         return False
     before = signals("size_words", "choice_words").at(reading.words, place - 1, reading.languages)
-    return before is not None
+    is_on_the_way = reading.words[place - 1] in _NO_COUNT_AFTER and not _is_followed_by_product(reading, place)
+    return before is not None or is_on_the_way or _is_group(reading, place)
+
+
+def _is_group(reading: Reading, place: int) -> bool:
+    """Whether the number only says how large a group is: "the older of the two"."""
+    start = place - 1
+    while start >= 0 and reading.words[start] in _ARTICLES:
+        start -= 1
+    return start >= 0 and start in reading.places_of("of") and not _is_followed_by_product(reading, place)
+
+
+def _is_followed_by_product(reading: Reading, place: int) -> bool:
+    after = place + 1
+    if after >= len(reading.words) or reading.is_break(after):
+        return False
+    return product_names().at(reading.words, after, reading.languages) is not None
 
 
 def _is_followed_by_pieces(reading: Reading, place: int) -> bool:
@@ -188,7 +206,8 @@ def _is_followed_by_pieces(reading: Reading, place: int) -> bool:
     word = reading.words[place]
     if after >= len(reading.words) or reading.is_break(after):
         return word not in _AMBIGUOUS and _is_asked_for(reading, place)
-    for step in (after, after + 1):
+    steps = (after,) if reading.words[after] in ("in", "i", "w") else (after, after + 1)
+    for step in steps:
         if step < len(reading.words) and not (step > after and reading.is_break(step)):
             if product_names().at(reading.words, step, reading.languages):
                 return True

@@ -21,9 +21,9 @@ def serve_actions(settings: Settings) -> None:
     `python -m rasa_sdk` listens on every address of the machine and takes calls from pages of any origin.
     """
     exit_with_parent()
-    from returnsdesk.rasa.server import quieten_libraries
+    from returnsdesk.rasa.server import log_quietly
 
-    quieten_libraries(settings.log_level)
+    log_quietly(settings.log_level)
     build_actions_app("actions").run(
         host=HOST, port=settings.actions_port, workers=1, access_log=False, motd=False
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from returnsdesk.logs import log_to_stderr
 from returnsdesk.processes import exit_with_parent
 from returnsdesk.settings import PROJECT_ROOT, Settings
 
@@ -30,10 +30,10 @@ def serve(settings: Settings, model: Path) -> None:
     """
     exit_with_parent()
     prepare_environment(settings)
+    log_quietly(settings.log_level)
     # Importing Rasa imports TensorFlow, which reads the environment then.
     from returnsdesk.rasa.action_calls import keep_answer_validator
 
-    quieten_libraries(settings.log_level)
     keep_answer_validator()
     agent = load_agent(settings, model)
     build_app(agent).run(
@@ -47,6 +47,7 @@ def prepare_environment(settings: Settings) -> None:
     os.environ["RETURNSDESK_TRACKER_URL"] = tracker_url(settings)
     os.environ["RETURNSDESK_CHANNEL_TOKEN"] = settings.rasa_channel_token
     os.environ["RASA_TELEMETRY_ENABLED"] = "false"
+    os.environ["SQLALCHEMY_SILENCE_UBER_WARNING"] = "1"
     # Errors only; Rasa imports TensorFlow even when the pipeline has no use for it.
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     # The models here are too small to gain from a GPU, and looking for one costs seconds.
@@ -65,18 +66,18 @@ def tracker_url(settings: Settings) -> str:
     return f"sqlite:///{settings.var_dir / 'tracker.db'}"
 
 
-def quieten_libraries(log_level: str) -> None:
-    """Keep what shoppers write out of the log: on DEBUG, Rasa logs texts, entities and slots."""
-    from rasa.utils.log_utils import configure_structlog
-
+def log_quietly(log_level: str) -> None:
+    """Log to stderr, on INFO at the least: on DEBUG, Rasa logs the shoppers' texts, entities and slots."""
     level = max(logging.INFO, logging.getLevelName(log_level))
-    # Rasa would log to standard output.
-    logging.basicConfig(
-        stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
-    configure_structlog(level)
+    log_to_stderr(logging.getLevelName(level))
+    # What the libraries tell developers on import, a dozen lines; TensorFlow switches them on.
+    logging.captureWarnings(capture=True)
+    logging.getLogger("py.warnings").setLevel(logging.ERROR)
     for name in ("rasa", "rasa_sdk", "sanic", "aiohttp", "asyncio", "urllib3", "matplotlib"):
         logging.getLogger(name).setLevel(max(logging.WARNING, level))
+    from rasa.utils.log_utils import configure_structlog
+
+    configure_structlog(level)
 
 
 def load_agent(settings: Settings, model: Path) -> DeskAgent:

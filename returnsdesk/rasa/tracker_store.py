@@ -8,6 +8,7 @@ a missing schema) and loses events when two processes save the same conversation
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -68,10 +69,23 @@ class DeskTrackerStore(SQLTrackerStore):
     async def _retrieve(
         self, sender_id: str, fetch_events_from_all_sessions: bool
     ) -> DialogueStateTracker | None:
+        """The conversation's tracker, None if there is none; raises `TrackerUnreadable`.
+
+        Rasa skips an event that it does not know, and the tracker then no longer fits what is stored.
+        """
+        with self.session_scope() as session:
+            query = self._event_query(session, sender_id, fetch_events_from_all_sessions)
+            rows = [data for (data,) in query.with_entities(self.SQLEvent.data)]
+        if not rows:
+            return None
         try:
-            return await super()._retrieve(sender_id, fetch_events_from_all_sessions)
-        except (ValueError, TypeError, KeyError) as error:
-            raise TrackerUnreadable(f"conversation {sender_id}: {error}") from error
+            events = [json.loads(row) for row in rows]
+            tracker = DialogueStateTracker.from_dict(sender_id, events, self.domain.slots)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise TrackerUnreadable(f"conversation {sender_id}: {type(error).__name__}") from error
+        if len(tracker.events) != len(rows):
+            raise TrackerUnreadable(f"conversation {sender_id}: an unknown event")
+        return tracker
 
     def _event_query(
         self, session: Session, sender_id: str, fetch_events_from_all_sessions: bool

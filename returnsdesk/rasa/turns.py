@@ -45,7 +45,7 @@ class Choice(BaseModel):
     def _named(cls, value: Any) -> Any:
         # pydantic would take a list of pairs for a dict.
         if not isinstance(value, dict):
-            raise ValueError("must be an object of names and values")  # noqa: TRY004
+            raise ValueError("must be an object of names and values")
         return value
 
     @validator("intent")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
@@ -18,6 +19,14 @@ from returnsdesk.db.importer import FileCounts, ImportReport, import_shop
 from returnsdesk.db.models import Order, OrderLine, Payment, StockItem, Variant
 from returnsdesk.db.session import Database
 from returnsdesk.db.shop_files import ShopFolderError
+from returnsdesk.db.shop_records import (
+    AddressRecord,
+    CustomerRecord,
+    Manifest,
+    OrderRecord,
+    ProductRecord,
+    Record,
+)
 from returnsdesk.services import policies, returns
 from returnsdesk.services.returns import RequestedLine, ReturnRequest
 from tests.integration.small_shop import (
@@ -229,8 +238,8 @@ def test_discount_is_shared_to_the_cent_over_lines_and_units(
 
     paid_by_line = [row["paid_minor"] for row in rows(sqlite, "order_lines")]
     shares = [row["paid_minor"] for row in rows(sqlite, "order_units")]
-    assert paid_by_line == [6602, 882]
-    assert shares == [2201, 2201, 2200, 882]
+    assert paid_by_line == [6603, 881]
+    assert shares == [2201, 2201, 2201, 881]
     assert sum(shares) == 7485 + 999 - 1000
 
 
@@ -654,7 +663,7 @@ def test_file_in_place_of_a_folder_is_refused(sqlite: Database, tmp_path: Path) 
 
 
 @pytest.fixture
-def returned(database: Database, shop: SmallShop) -> Database:
+def returned(sqlite: Database, shop: SmallShop) -> Database:
     """The small shop, with one of the two shirts of its order in a return, and a belt in the order besides."""
     shop.orders = [
         order(
@@ -663,14 +672,14 @@ def returned(database: Database, shop: SmallShop) -> Database:
             shipments=[parcel("T1", "L1", "L2")],
         )
     ]
-    with database.write() as session:
+    with sqlite.write() as session:
         version = policies.current_version(session, NOW).id
-    assert load(database, shop, policy_version_id=version).rejections == []
+    assert load(sqlite, shop, policy_version_id=version).rejections == []
     request = ReturnRequest(
         "#100", (RequestedLine("L1", 1, "too_small", "refund"),), "original", "k"
     )
-    returns.create(database, request, actor="shopper", channel="web", now=NOW)
-    return database
+    returns.create(sqlite, request, actor="shopper", channel="web", now=NOW)
+    return sqlite
 
 
 @pytest.mark.parametrize(
@@ -895,3 +904,34 @@ def test_export_of_an_empty_shop_can_be_imported(sqlite: Database, tmp_path: Pat
         "orders.jsonl": 0,
     }
     assert load(sqlite, tmp_path / "exported").rejections == []
+
+
+# The guide
+
+
+def fields_of(record: type[Record]) -> Iterator[str]:
+    for name, field in record.__fields__.items():
+        yield name
+        if isinstance(field.type_, type) and issubclass(field.type_, Record):
+            yield from fields_of(field.type_)
+
+
+@pytest.mark.parametrize(
+    ("section", "record"),
+    [
+        ("manifest.json", Manifest),
+        ("products.jsonl", ProductRecord),
+        ("customers.jsonl", CustomerRecord),
+        ("orders.jsonl", OrderRecord),
+    ],
+)
+def test_guide_names_every_field_of_the_format(section: str, record: type[Record]) -> None:
+    guide = (ROOT / "docs" / "import-format.md").read_text(encoding="utf-8")
+    _, _, after = guide.partition(f"## {section}\n")
+    named = set(re.findall(r"`([a-z_0-9]+)`", after.partition("\n## ")[0]))
+
+    wanted = set(fields_of(record))
+    if record is OrderRecord:
+        # The parts of an address stand with the customer's.
+        wanted -= set(AddressRecord.__fields__)
+    assert wanted - named == set()

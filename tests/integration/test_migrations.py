@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +16,7 @@ from sqlalchemy import inspect, text
 from returnsdesk.db import migrate
 from returnsdesk.db.base import mapper_registry
 from returnsdesk.db.session import Database
+from returnsdesk.settings import PROJECT_ROOT
 
 TABLES = set(mapper_registry.metadata.tables)
 
@@ -196,3 +201,20 @@ def test_foreign_keys_are_enforced_again_after_a_migration(database: Database) -
                 " VALUES (999, 'S', '{}', 1, 'EUR', 0)"
             )
         )
+
+
+def test_alembic_of_developers_sees_the_same_schema(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'developer.db'}"
+    migrate.upgrade(Database(url))
+
+    run = subprocess.run(
+        [sys.executable, "-m", "alembic", "check"],
+        cwd=PROJECT_ROOT,
+        env={**os.environ, "DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stderr
+    assert "No new upgrade operations detected" in run.stdout

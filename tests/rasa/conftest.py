@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+import logging
+import warnings
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +18,12 @@ from rasa.core.lock_store import InMemoryLockStore
 from rasa.core.run import configure_app
 from rasa.core.tracker_store import InMemoryTrackerStore, TrackerStore
 from rasa.model_training import train
+from rasa.utils.log_utils import configure_structlog
 from sanic import Sanic
 
 from returnsdesk.rasa.action_calls import ActionEndpoint, keep_answer_validator
 from returnsdesk.rasa.agent import DeskAgent
 from returnsdesk.rasa.channel import DeskChannel
-from returnsdesk.rasa.server import quieten_libraries
 from tests.servers.processes import free_port
 
 TOKEN = "token-of-this-test"
@@ -28,10 +31,18 @@ ASSISTANT = Path(__file__).parent / "tiny_assistant"
 PROJECT_ROOT = Path(__file__).parents[2]
 
 
+@contextmanager
+def _rasa_warnings_aside() -> Iterator[None]:
+    """Rasa warns of its own old ways whenever it reads a domain."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny assistant's model file."""
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, _rasa_warnings_aside():
         # Rasa keeps a cache in the current folder otherwise.
         patch.setenv("RASA_CACHE_DIRECTORY", str(tmp_path_factory.mktemp("cache")))
         result = train(
@@ -151,9 +162,10 @@ class Desk:
 async def served(model: Path) -> AsyncIterator[tuple[Sanic, str]]:
     """Rasa's web application with the channel, and its address."""
     keep_answer_validator()
-    quieten_libraries("DEBUG")
+    configure_structlog(logging.INFO)
     agent = DeskAgent(action_endpoint=ActionEndpoint("http://127.0.0.1:1/webhook"))
-    agent.load_model(model)
+    with _rasa_warnings_aside():
+        agent.load_model(model)
     app = configure_app([DeskChannel(TOKEN)], cors=None, enable_api=False)
     app.ctx.agent = agent
     port = free_port()

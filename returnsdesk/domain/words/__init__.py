@@ -43,13 +43,15 @@ class Found:
     meanings: frozenset[str]
     start: int
     end: int
+    languages: frozenset[str] = ALL_LANGUAGES
 
 
 class Vocabulary:
     """Phrases indexed by their first word, to find the longest one at each place of a text."""
 
-    def __init__(self, phrases: Iterable[Phrase]) -> None:
+    def __init__(self, phrases: Iterable[Phrase], *, are_names: bool = False) -> None:
         self.phrases = tuple(phrases)
+        self.are_names = are_names
         self._by_first: dict[str, list[Phrase]] = defaultdict(list)
         for phrase in self.phrases:
             for form in phrase.words[0]:
@@ -77,10 +79,13 @@ class Vocabulary:
     ) -> Found | None:
         """The longest phrase that begins at this word.
 
-        A phrase that several languages know is read in those that are likely here, and a single word that is an
-        everyday word of a likely language ("but", "rok") is not read in another one.
+        A phrase that several languages know is read in those that are likely here. In a list of names a single word
+        that is an everyday word of a likely language is no name: "but" is a shoe only in Polish, "hat" none in German.
         """
         phrases = [p for p in self._by_first.get(words[start], ()) if _matches(p, words, start)]
+        if self.are_names:
+            everyday = everyday_languages(words[start])
+            phrases = [p for p in phrases if len(p.words) > 1 or p.language not in everyday]
         likely = [phrase for phrase in phrases if phrase.language in languages]
         phrases = likely or phrases
         if not phrases:
@@ -88,8 +93,13 @@ class Vocabulary:
         length = max(len(phrase.words) for phrase in phrases)
         if length == 1 and not likely and everyday_languages(words[start]) & languages:
             return None
-        meanings = frozenset(p.meaning for p in phrases if len(p.words) == length)
-        return Found(meanings, start, start + length)
+        longest = [phrase for phrase in phrases if len(phrase.words) == length]
+        return Found(
+            frozenset(phrase.meaning for phrase in longest),
+            start,
+            start + length,
+            frozenset(phrase.language for phrase in longest),
+        )
 
     def find(
         self, words: Sequence[str], languages: frozenset[str] = ALL_LANGUAGES
@@ -161,12 +171,15 @@ def _with_parted_hyphens(phrases: list[str]) -> list[str]:
 
 @lru_cache(maxsize=None)
 def vocabulary(section: str, *, is_inflected: bool = False) -> Vocabulary:
-    """A section of the language files that maps meanings to phrases: colours, materials, sizes, numbers, ordinals."""
+    """A section of the language files that maps meanings to phrases: colours, materials, sizes, numbers, months."""
     return Vocabulary(
-        _phrase(text, str(meaning), language, is_inflected=is_inflected)
-        for language in LANGUAGES
-        for meaning, phrases in _file(f"{language}.yml")[section].items()
-        for text in _with_parted_hyphens(_listed(phrases))
+        (
+            _phrase(text, str(meaning), language, is_inflected=is_inflected)
+            for language in LANGUAGES
+            for meaning, phrases in _file(f"{language}.yml")[section].items()
+            for text in _with_parted_hyphens(_listed(phrases))
+        ),
+        are_names=is_inflected,
     )
 
 
@@ -207,10 +220,13 @@ def product_entries() -> Mapping[str, Mapping[str, Any]]:
 def product_names() -> Vocabulary:
     """The names of products in all languages; the meaning is the product's key."""
     return Vocabulary(
-        _phrase(text, product, language, is_inflected=True)
-        for product, entry in product_entries().items()
-        for language in LANGUAGES
-        for text in _with_parted_hyphens(_listed(entry.get(language, "")))
+        (
+            _phrase(text, product, language, is_inflected=True)
+            for product, entry in product_entries().items()
+            for language in LANGUAGES
+            for text in _with_parted_hyphens(_listed(entry.get(language, "")))
+        ),
+        are_names=True,
     )
 
 

@@ -1,0 +1,119 @@
+"""A shopper's side of the desk's web channel, for conversations in the terminal."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from returnsdesk.cli.errors import CommandError
+from returnsdesk.settings import Settings
+
+REQUEST_SECONDS = 15
+# Streams carry a sign of life more often than this.
+SILENCE_SECONDS = 60
+
+Message = dict[str, Any]
+
+
+class ChatClient:
+    """One conversation through the desk's real entry: sessions, messages, server-sent events."""
+
+    def __init__(self, settings: Settings) -> None:
+        # What it listens on is not always what it can be called by.
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(  # noqa: S104
+            settings.desk_host, settings.desk_host
+        )
+        self.base_url = f"http://{host}:{settings.desk_port}"
+        self._client = httpx.Client(
+            base_url=self.base_url, timeout=REQUEST_SECONDS, trust_env=False
+        )
+        self._last_seq = 0
+        self.language = settings.default_language
+
+    def close(self) -> None:
+        """Close the connections; the conversation stays as it is."""
+        self._client.close()
+
+    def open(self, language: str, login_token: str | None) -> bool:
+        """Begin a conversation; tells whether the shopper is logged in. Raises `CommandError`."""
+        wish = {"language": language}
+        if login_token is not None:
+            wish["login_token"] = login_token
+        session = self._call("POST", "/api/session", wish)
+        self._client.headers["Authorization"] = f"Bearer {session['token']}"
+        self.language = session["language"]
+        return bool(session["signed_in"])
+
+    def say(self, text: str) -> None:
+        """Send a typed message; raises `CommandError` with the desk's words if it is refused."""
+        self._send({"text": text})
+
+    def press(self, token: str) -> None:
+        """Send a button."""
+        self._send({"button": token})
+
+    def answers(self, seconds: float) -> Iterator[Message]:
+        """What the desk says until the last message is answered; raises `CommandError` when it takes too long."""
+        deadline = time.monotonic() + seconds
+        late = CommandError(f"No answer came within {seconds:g} seconds; the message is kept.")
+        for kind in self._events(deadline, late):
+            if time.monotonic() > deadline:
+                raise late
+            if kind not in ("message", "typing"):
+                continue
+            news = self._call("GET", f"/api/history?after={self._last_seq}")
+            said = [message for message in news["messages"] if message["author"] != "shopper"]
+            self._last_seq = max(self._last_seq, news["last_seq"])
+            yield from said
+            if not news["typing"] and any(message.get("kind") != "delayed" for message in said):
+                return
+
+    def mails(self) -> list[dict[str, Any]]:
+        """The demo's mailbox, newest first; empty where there is none."""
+        try:
+            answer = self._client.get("/demo/mail", headers={"Accept": "application/json"})
+        except httpx.TransportError:
+            return []
+        return list(answer.json()["mails"]) if answer.status_code == 200 else []
+
+    def _send(self, content: dict[str, str]) -> None:
+        accepted = self._call("POST", "/api/messages", {**content, "message_id": uuid4().hex})
+        self._last_seq = max(self._last_seq, int(accepted["seq"]))
+
+    def _events(self, deadline: float, late: CommandError) -> Iterator[str]:
+        """Kinds of the events of the conversation from here on."""
+        left = max(1.0, min(SILENCE_SECONDS, deadline - time.monotonic()))
+        try:
+            with self._client.stream(
+                "GET", f"/api/events?after={self._last_seq}", timeout=left
+            ) as stream:
+                for line in stream.iter_lines():
+                    if line.startswith("event: "):
+                        yield line.removeprefix("event: ")
+        except httpx.ReadTimeout:
+            raise late from None
+        except httpx.TransportError as error:
+            raise self._away() from error
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        try:
+            response = self._client.request(method, path, json=body)
+        except httpx.TransportError as error:
+            raise self._away() from error
+        try:
+            answer: dict[str, Any] = response.json()
+        except json.JSONDecodeError:
+            raise CommandError(f"Some other program answers at {self.base_url}.") from None
+        if response.is_error:
+            raise CommandError(str(answer.get("message", f"HTTP {response.status_code}")))
+        return answer
+
+    def _away(self) -> CommandError:
+        return CommandError(
+            f"The desk does not answer at {self.base_url}; start it with `returnsdesk up`."
+        )

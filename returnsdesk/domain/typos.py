@@ -1,0 +1,49 @@
+"""Typing errors: whether a word may be another one with a slip of the finger, and which of a list it may be."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+_SHORTEST = 4
+# From this length on two slips are still recognised.
+_LONG = 8
+
+
+def allowed_slips(word: str) -> int:
+    """How many letters may be wrong, missing, doubled or swapped in a word of this length."""
+    if len(word) < _SHORTEST or not word.isalpha():
+        return 0
+    return 2 if len(word) >= _LONG else 1
+
+
+def is_typo_of(word: str, meant: str) -> bool:
+    """Whether `word` is `meant` with a slip or two. Short words and other first letters are other words."""
+    slips = min(allowed_slips(word), allowed_slips(meant))
+    if word == meant or not slips or not _begins_alike(word, meant):
+        return word == meant
+    if min(len(word), len(meant)) == _SHORTEST and len(word) == len(meant):
+        # Four letters with one other letter are too often another word ("boot", "book"); swapped ones are a slip.
+        return sorted(word) == sorted(meant) and OSA.distance(word, meant) == 1
+    if len(word) > len(meant) == _SHORTEST:
+        return False
+    return OSA.distance(word, meant, score_cutoff=slips) <= slips
+
+
+def closest(word: str, candidates: Collection[str]) -> frozenset[str]:
+    """The candidates that the word is most likely a typing error of; empty where none is near."""
+    slips = allowed_slips(word)
+    if not slips:
+        return frozenset()
+    near = process.extract(
+        word, candidates, scorer=OSA.distance, score_cutoff=slips, limit=12
+    )
+    meant = [(distance, candidate) for candidate, distance, _ in near if is_typo_of(word, candidate)]
+    best = min((distance for distance, _ in meant), default=0)
+    return frozenset(candidate for distance, candidate in meant if distance == best)
+
+
+def _begins_alike(word: str, meant: str) -> bool:
+    return word[0] == meant[0] or word[:2] == meant[1::-1]

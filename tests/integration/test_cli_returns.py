@@ -1,0 +1,172 @@
+"""Rules of `returnsdesk return`: it shows the record, and moves returns along in demo mode only."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from returnsdesk.db.importer import import_shop
+from returnsdesk.db.session import Database
+from returnsdesk.services import policies, returns
+from returnsdesk.services.returns import RequestedLine, ReturnRequest
+from tests.integration.conftest import Command
+from tests.integration.small_shop import SmallShop, line, order, paid, parcel
+
+NOW = datetime.now(timezone.utc)
+RMA = "RMA-1001"
+
+
+@pytest.fixture
+def desk(returnsdesk: Command, desk_database: Database, tmp_path: Path) -> Command:
+    """Two of three shirts and a belt of an order delivered days ago, in one return: refund and exchange."""
+    shop = SmallShop(tmp_path / "shop")
+    shop.orders = [
+        order(
+            lines=[line("L1", quantity=3), line("L2", sku="belt-85", quantity=1)],
+            payments=[paid("40.00")],
+            shipments=[parcel("T1", "L1", "L2")],
+        )
+    ]
+    with desk_database.write() as session:
+        version = policies.current_version(session, NOW).id
+    import_shop(desk_database, shop.write(), policy_version_id=version, shift_to=NOW.date())
+    request = ReturnRequest(
+        "100",
+        (
+            RequestedLine("L1", 2, "too_small", "refund"),
+            RequestedLine("L2", 1, "too_small", "exchange", new_sku="belt-95"),
+        ),
+        "original",
+        "key",
+    )
+    view = returns.create(
+        desk_database, request, actor="shopper", channel="web", now=NOW - timedelta(hours=1)
+    )
+    assert view.rma_number == RMA
+    return returnsdesk
+
+
+def shown(desk: Command, *arguments: str) -> Any:
+    answer = desk("return", *arguments, "--json")
+    assert answer.status == 0, answer.err
+    return answer.data
+
+
+def commands_of(data: Any) -> list[tuple[str, str]]:
+    return [(event["document"], event["command"]) for event in data["timeline"]]
+
+
+def test_return_is_moved_from_label_to_its_end(desk: Command) -> None:
+    assert shown(desk, "label", RMA)["status"] == "label_issued"
+    assert shown(desk, "scan", RMA)["status"] == "in_transit"
+    assert shown(desk, "arrive", RMA)["status"] == "arrived"
+    inspected = shown(desk, "inspect", RMA)
+    assert inspected["status"] == "inspected"
+    assert [each["accepted"] for each in inspected["lines"]] == [2, 1]
+    refunded = shown(desk, "refund", RMA)
+    assert refunded["refunds"][0]["amount_minor"] == 2000 - refunded["fee_minor"]
+    sent = shown(desk, "ship", RMA)
+    assert sent["exchange"]["status"] == "shipped"
+    assert sent["exchange"]["tracking_number"] == f"DEMO-{sent['exchange']['number']}"
+    assert commands_of(sent)[-3:] == [
+        ("refund", "start_refund"),
+        ("return", "start_refund"),
+        ("exchange", "ship"),
+    ]
+
+
+def test_every_move_is_signed_by_the_command_line(desk: Command) -> None:
+    timeline = shown(desk, "scan", RMA)["timeline"]
+
+    assert timeline[-1]["actor"] == "cli"
+    assert timeline[-1]["after"] == {"status": "in_transit"}
+
+
+def test_pieces_can_be_decided_one_by_one(desk: Command) -> None:
+    desk("return", "arrive", RMA)
+
+    first = shown(desk, "inspect", RMA, "--line", "L1", "--quantity", "1", "--grade", "b")
+    assert (first["status"], first["lines"][0]["accepted"]) == ("arrived", 1)
+    rest = shown(desk, "inspect", RMA, "--grade", "C", "--reason", "worn")
+
+    assert rest["status"] == "inspected"
+    assert [(each["accepted"], each["rejected"]) for each in rest["lines"]] == [(1, 1), (0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["inspect", RMA, "--quantity", "1"], "--quantity needs --line"),
+        (["inspect", RMA, "--line", "L9"], f"{RMA} has no line L9; it has L1, L2."),
+        (["inspect", RMA, "--grade", "C"], "Units that are not accepted need a reason."),
+        (["inspect", RMA, "--grade", "D"], "A grade is A, B or C."),
+        (["inspect", RMA, "--line", "L1", "--quantity", "3"], "2 units are still to be inspected."),
+        (["refund", RMA], f"{RMA} is arrived: start_refund is not possible."),
+        (["cancel", RMA], f"{RMA} is arrived: cancel is not possible."),
+        (["show", "RMA-9"], "There is no return RMA-9."),
+        (["scan", "RMA-9"], "There is no return RMA-9."),
+        (["inspect", "RMA-9"], "There is no return RMA-9."),
+    ],
+)
+def test_move_that_is_not_possible_is_one_sentence_and_changes_nothing(
+    desk: Command, arguments: list[str], sentence: str
+) -> None:
+    desk("return", "arrive", RMA)
+    before = shown(desk, "show", RMA)
+
+    answer = desk("return", *arguments)
+
+    assert answer.status == 1
+    assert answer.err.startswith(sentence)
+    assert answer.err.count("\n") == 1
+    assert shown(desk, "show", RMA) == before
+
+
+def test_nothing_is_left_to_inspect_after_the_last_piece(desk: Command) -> None:
+    desk("return", "arrive", RMA)
+    desk("return", "inspect", RMA)
+
+    assert desk("return", "inspect", RMA).err == f"{RMA} has nothing left to inspect.\n"
+
+
+def test_cancelled_return_frees_what_it_held(desk: Command) -> None:
+    cancelled = shown(desk, "cancel", RMA)
+
+    assert cancelled["status"] == "cancelled"
+    assert cancelled["exchange"]["status"] == "released"
+
+
+@pytest.mark.parametrize(
+    "move", ["approve", "label", "scan", "arrive", "inspect", "refund", "ship", "cancel"]
+)
+def test_moves_are_for_the_demo_only(
+    desk: Command, monkeypatch: pytest.MonkeyPatch, move: str
+) -> None:
+    monkeypatch.setenv("DEMO_MODE", "false")
+
+    answer = desk("return", move, RMA)
+
+    assert answer.status == 1
+    assert "DEMO_MODE is off" in answer.err
+    assert shown(desk, "show", RMA)["status"] == "approved"
+
+
+def test_return_is_shown_in_words(desk: Command) -> None:
+    written = desk("return", "show", RMA.lower()).out
+
+    for words in (RMA, "approved", "#100", "20.00 EUR", "exchange for", "submit"):
+        assert words in written
+
+
+def test_returns_are_listed_by_status(desk: Command) -> None:
+    assert [row["rma_number"] for row in shown(desk, "list")] == [RMA]
+    assert shown(desk, "list", "--status", "closed") == []
+    assert RMA in desk("return", "list").out
+
+
+def test_order_lists_its_returns(desk: Command) -> None:
+    assert desk("order", "100", "--json").data["returns"][0]["rma_number"] == RMA
+    assert RMA in desk("order", "100").out
