@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from rasa_sdk.events import ActionExecutionRejected, ActiveLoop, FollowupAction, SlotSet
-from returnsdesk.domain.mentions import Mention, find_mentions
 
-from actions.turn import Button, DeskAction, Turn, database, settings
+from actions.turn import Button, DeskAction, Turn, database, handover_button, settings
+from returnsdesk.domain.mentions import Mention, find_mentions
 from returnsdesk.services import identity
 from returnsdesk.services.errors import NotAllowed
 
 FORM = "identity_form"
+LOCKED = "locked"
 # Said inside the form these are answers or small talk; other intents are answered by their own rules first.
 ANSWERS = frozenset({"inform", "affirm", "deny", "nlu_fallback", "continue", "out_of_scope"})
 
@@ -37,8 +38,7 @@ class ValidateIdentityForm(DeskAction):
     def answer(self, turn: Turn) -> list[dict[str, Any]]:
         """Try what the message offers: a code, an address, order number and postcode."""
         if turn.slots.get("requested_slot") is None:
-            events = self._take(turn, quietly=True)
-            return [*events, SlotSet("identity_proof", None)] if needs_identity(turn) else _done()
+            return _asked_again(turn, self._take(turn, quietly=True))
         if turn.intent == "stop" or turn.choice == "stop":
             return _leave(turn)
         if any(
@@ -49,8 +49,7 @@ class ValidateIdentityForm(DeskAction):
         offered = _proof_in(turn.text)
         if not offered and turn.intent not in ANSWERS:
             return [ActionExecutionRejected(FORM)]
-        events = self._take(turn, quietly=False)
-        return [*events, SlotSet("identity_proof", None)] if needs_identity(turn) else _done()
+        return _asked_again(turn, self._take(turn, quietly=False))
 
     def _take(self, turn: Turn, *, quietly: bool) -> list[dict[str, Any]]:
         """Use the proof in the message; `quietly` says nothing when there is none (the form has not asked yet)."""
@@ -72,8 +71,8 @@ class ValidateIdentityForm(DeskAction):
                 ]
             return self._take_order(turn, proof, quietly=quietly)
         except NotAllowed:
-            turn.say("identity_too_many_tries")
-            return [SlotSet("identity_question", "start")]
+            turn.say("identity_too_many_tries", buttons=[handover_button(turn)])
+            return [SlotSet("identity_question", LOCKED)]
 
     def _take_code(self, turn: Turn, code: str) -> list[dict[str, Any]]:
         key = settings().derived_secret("one-time-code")
@@ -155,6 +154,15 @@ class ActionIdentityResume(DeskAction):
         turn.say("identity_verified")
         events.append(SlotSet("resume_task", None))
         return [*events, FollowupAction(task)] if task else events
+
+
+def _asked_again(turn: Turn, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The form goes on asking, unless identity is proven or too many tries have closed it for now."""
+    if not needs_identity(turn):
+        return _done()
+    if any(each.get("value") == LOCKED for each in events):
+        return [SlotSet("identity_proof", None), SlotSet("requested_slot", None)]
+    return [*events, SlotSet("identity_proof", None)]
 
 
 def _done() -> list[dict[str, Any]]:

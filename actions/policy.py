@@ -6,9 +6,14 @@ from typing import Any
 
 from actions.turn import DeskAction, Turn, database
 from returnsdesk import formatting
-from returnsdesk.db.models import Order
+from returnsdesk.domain.eligibility import FAULT_REASONS
 from returnsdesk.domain.policy import Policy
-from returnsdesk.services import drafts, policies
+from returnsdesk.services import drafts, identity, orders, policies
+
+# What has a name in `data/responses`; anything else that a shop writes into its policy is left to the shop's words.
+PAYMENT_METHODS = ("credit_card", "paypal", "invoice", "gift_card", "store_credit")
+NAMED_CATEGORIES = ("gift_card", "digital")
+MOST_ITEMS = 6
 
 
 class ActionPolicyWindow(DeskAction):
@@ -19,11 +24,14 @@ class ActionPolicyWindow(DeskAction):
         return "action_policy_window"
 
     def answer(self, turn: Turn) -> list[dict[str, Any]]:
-        """Days for a return and for an exchange."""
+        """Days for a return and for an exchange, and the exact last days of the shopper's own items."""
         window = policies.active_policy().window
         turn.say(
             "policy_window", return_days=window.return_days, exchange_days=window.exchange_days
         )
+        dated = _items_with_last_day(turn)
+        if dated:
+            turn.say_text("\n".join([turn.label("policy_last_days_head"), *dated]))
         return []
 
 
@@ -35,13 +43,16 @@ class ActionPolicyCost(DeskAction):
         return "action_policy_cost"
 
     def answer(self, turn: Turn) -> list[dict[str, Any]]:
-        """The fee in the currency of the order at hand, otherwise in the shop's first."""
+        """The fee in the currency of the order at hand, otherwise in the shop's first, and who is spared it."""
         policy = policies.active_policy()
-        currency = _currency_at_hand(turn) or _first_currency(policy)
+        currency = _currency_at_hand(turn) or next(iter(policy.fees.return_by_currency), "EUR")
         fee_minor = policy.fees.return_by_currency.get(currency, 0)
-        is_free = fee_minor == 0
+        if fee_minor == 0:
+            turn.say("policy_cost_free")
+            return []
         fee = formatting.money(fee_minor, currency, turn.language)
-        turn.say("policy_cost_free" if is_free else "policy_cost", fee=fee)
+        free = formatting.enumeration(_free_cases(turn, policy), turn.language)
+        turn.say("policy_cost", fee=fee, free=free or "-")
         return []
 
 
@@ -55,14 +66,20 @@ class ActionPolicyRefundTime(DeskAction):
     def answer(self, turn: Turn) -> list[dict[str, Any]]:
         """Our part and the bank's part."""
         policy = policies.active_policy()
-        card, paypal = policy.refund_days("credit_card"), policy.refund_days("paypal")
+        ways = [
+            turn.label(
+                "policy_way_days",
+                way=turn.label(f"label_method_{method}"),
+                first=days[0],
+                last=days[1],
+            )
+            for method, days in policy.refund.working_days_by_method.items()
+            if method in PAYMENT_METHODS and days[1] > 0
+        ]
         turn.say(
             "policy_refund_time",
             inspection_days=policy.return_.inspection_working_days,
-            card_from=card[0],
-            card_to=card[1],
-            paypal_from=paypal[0],
-            paypal_to=paypal[1],
+            ways="; ".join(ways),
         )
         return []
 
@@ -75,28 +92,55 @@ class ActionPolicyExclusions(DeskAction):
         return "action_policy_exclusions"
 
     def answer(self, turn: Turn) -> list[dict[str, Any]]:
-        """What the policy excludes, each in a line, and what stays possible."""
+        """What the policy excludes, and what stays possible."""
         rules = policies.active_policy().exclusions
         excluded = [
-            name for name in ("final_sale", "hygiene", "personalised") if getattr(rules, name)
+            turn.label(f"label_excluded_{name}")
+            for name in ("final_sale", "hygiene", "personalised")
+            if getattr(rules, name)
         ]
         excluded += [
-            category for category in rules.categories if category in ("gift_card", "digital")
+            turn.label(f"label_excluded_{category}") if category in NAMED_CATEGORIES else category
+            for category in rules.categories
         ]
         if not excluded:
             turn.say("policy_exclusions_none")
-            return []
-        names = [turn.label(f"label_excluded_{name}") for name in excluded]
-        turn.say("policy_exclusions", excluded=formatting.enumeration(names, turn.language))
+        else:
+            listed = formatting.enumeration(excluded, turn.language)
+            turn.say("policy_exclusions", excluded=listed)
         return []
+
+
+def _items_with_last_day(turn: Turn) -> list[str]:
+    """The shopper's items that can still come back, each with its last day; none before identity is proven."""
+    with database().read() as session:
+        scope = identity.scope_of(session, turn.conversation_id, turn.now)
+        items = orders.items_of(session, scope, turn.language, turn.now) if scope else []
+    return [
+        turn.label(
+            "policy_last_day",
+            item=formatting.item(item.name, item.options),
+            order_number=item.order_number,
+            last_day=formatting.day(item.last_day, turn.language),
+        )
+        for item in items
+        if item.is_returnable and item.last_day is not None
+    ][:MOST_ITEMS]
+
+
+def _free_cases(turn: Turn, policy: Policy) -> list[str]:
+    """What and whom the policy spares the fee, in words."""
+    fees = policy.fees
+    cases = [turn.label("label_free_exchange")] if "exchange" in fees.waived_for_outcomes else []
+    if set(fees.waived_for_reasons) >= FAULT_REASONS:
+        cases.append(turn.label("label_free_fault"))
+    cases += [
+        turn.label("label_free_tier", tier=tier.capitalize()) for tier in fees.waived_for_tiers
+    ]
+    return cases
 
 
 def _currency_at_hand(turn: Turn) -> str | None:
     with database().read() as session:
         draft = drafts.latest(session, turn.conversation_id, turn.now)
-        order: Order | None = draft.order if draft else None
-        return order.currency if order else None
-
-
-def _first_currency(policy: Policy) -> str:
-    return next(iter(policy.fees.return_by_currency), "EUR")
+        return draft.order.currency if draft and draft.order else None

@@ -8,7 +8,7 @@ from rasa_sdk.events import ActionExecutionRejected, ActiveLoop, FollowupAction,
 
 from actions import wording
 from actions.identity import ask_identity_for, needs_identity
-from actions.turn import DeskAction, Turn, database
+from actions.turn import DeskAction, Turn, database, offered_action
 from returnsdesk.services import drafts, return_dialogue
 from returnsdesk.services.errors import Conflict, NotAllowed
 from returnsdesk.services.return_dialogue import Heard, Hearing
@@ -27,9 +27,12 @@ class ActionReturnsBegin(DeskAction):
 
     def answer(self, turn: Turn) -> list[dict[str, Any]]:
         """Keep the words, prove identity first if need be, then go through the form."""
-        is_resumed = turn.intent not in return_dialogue.STARTS
-        if not is_resumed:
-            wish = {"text": turn.text[:2000], "intent": turn.intent}
+        is_new = turn.intent in return_dialogue.STARTS
+        with database().read() as session:
+            has_open = drafts.has_open(session, turn.conversation_id, turn.now)
+        if is_new or not has_open:
+            # Words that came to this by a yes or a button say nothing of the items.
+            wish = {"text": turn.text[:2000] if is_new else "", "intent": turn.intent}
             drafts.start(database(), turn.conversation_id, wish, now=turn.now)
         if needs_identity(turn):
             return ask_identity_for(BEGIN)
@@ -139,6 +142,9 @@ class ActionAnswerOutsideForm(DeskAction):
         """The button of a summary is answered with what became of it; anything else with what can be asked here."""
         if turn.choice and turn.choice.startswith("confirm:"):
             return submit(turn, turn.choice.partition(":")[2])
+        offered = offered_action(turn)
+        if offered is not None and turn.intent == "affirm" and turn.choice is None:
+            return [FollowupAction(offered)]
         with database().read() as session:
             has_open = drafts.has_open(session, turn.conversation_id, turn.now)
         if turn.choice:
@@ -147,6 +153,28 @@ class ActionAnswerOutsideForm(DeskAction):
             return [FollowupAction("action_returns_continue")]
         else:
             wording.say_what_i_can_do(turn)
+        return []
+
+
+class ActionStopped(DeskAction):
+    """Never mind: say what is left as it is."""
+
+    def name(self) -> str:
+        """Rasa's name for it."""
+        return "action_stopped"
+
+    def answer(self, turn: Turn) -> list[dict[str, Any]]:
+        """An open draft is kept; a return that was just registered stays, and its number is said."""
+        with database().read() as session:
+            draft = drafts.latest(session, turn.conversation_id, turn.now)
+            registered = drafts.return_of(session, draft) if draft else None
+            is_open = draft is not None and draft.state == "open" and bool(draft.lines)
+        if registered is not None:
+            turn.say("returns_stays_registered", rma_number=registered)
+        elif is_open:
+            turn.say("returns_draft_kept")
+        else:
+            turn.say("conversation_stopped")
         return []
 
 

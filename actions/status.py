@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from returnsdesk.domain.mentions import find_mentions
-
+from actions import wording
 from actions.identity import ask_identity_for, needs_identity
-from actions.turn import Button, DeskAction, Turn, database
+from actions.turn import Button, DeskAction, Turn, database, handover_button, offer
 from returnsdesk import formatting
 from returnsdesk.domain import states, windows
+from returnsdesk.domain.mentions import find_mentions
 from returnsdesk.services import identity, orders, status
 from returnsdesk.services.status import Standing
 
 # More documents than this are named only when asked for by number.
 MOST_REPORTED = 3
+# Ways of paying back that have a text of their own.
+WAYS = ("card", "paypal", "gift_card", "invoice", "store_credit")
 
 
 class ActionRefundsStatus(DeskAction):
@@ -93,15 +95,8 @@ def _report(
         found = status.standings(session, scope, turn.now) if scope else []
     relevant = _narrowed(turn, [standing for standing in found if is_relevant(standing)])
     if not relevant:
-        turn.say(
-            none_key,
-            buttons=[
-                Button(
-                    turn.label("label_topic_returns_start"), "topic:returns_start", "returns_start"
-                )
-            ],
-        )
-        return []
+        turn.say(none_key, buttons=[wording.start_button(turn)])
+        return [offer("action_returns_begin")]
     for standing in relevant:
         say_standing(turn, standing)
     return []
@@ -187,7 +182,7 @@ def _money_texts(turn: Turn, standing: Standing) -> list[str]:
             paid_on = windows.local_date(refund.settled_at, standing.document.country)
             texts.append(
                 turn.label(
-                    "refunds_status_settled",
+                    f"refunds_status_settled{'_overdue' if standing.is_money_overdue else ''}",
                     amount=amount,
                     ways=ways,
                     paid_on=formatting.day(paid_on, turn.language),
@@ -232,19 +227,13 @@ def _way(turn: Turn, part: Any) -> str:
     """How a part of the money goes back: "your card ending in 4242"."""
     if part.kind == "credit_card" and part.last_four:
         return turn.label("label_payment_credit_card", last_four=part.last_four)
-    return turn.label(f"label_payment_{part.kind}", last_four="")
+    kind = {"credit_card": "card"}.get(part.kind, part.kind)
+    return turn.label(f"label_payment_{kind if kind in WAYS else 'other'}")
 
 
 def _next_buttons(turn: Turn, standing: Standing) -> list[Button]:
-    if standing.is_late:
-        return [
-            Button(
-                turn.label("label_topic_handover_person"),
-                "topic:handover_person",
-                "handover_person",
-            )
-        ]
-    return []
+    needs_person = standing.is_late or standing.document.status in ("rejected", "declined")
+    return [handover_button(turn)] if needs_person else []
 
 
 def _say_order(turn: Turn, order: orders.OrderView) -> None:

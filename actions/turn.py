@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from rasa_sdk import Action, Tracker
+from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from returnsdesk import texts
@@ -113,3 +114,27 @@ class DeskAction(Action, ABC):
     ) -> list[dict[str, Any]]:
         """Rasa's entry."""
         return await asyncio.to_thread(self.answer, Turn.of(tracker, dispatcher))
+
+
+def handover_button(turn: Turn) -> Button:
+    """The way to a person, offered wherever the assistant is at its end."""
+    label = turn.label("label_topic_handover_person")
+    return Button(label, "topic:handover_person", "handover_person")
+
+
+def offer(action: str) -> dict[str, Any]:
+    """Event that keeps what "Shall I ...?" was about; a yes in the very next message means it."""
+    event: dict[str, Any] = SlotSet("offered_action", action)
+    return event
+
+
+def offered_action(turn: Turn) -> str | None:
+    """The action that the assistant's last message offered; None when something else came between."""
+    users = [index for index, each in enumerate(turn.events) if each.get("event") == "user"]
+    previous = turn.events[users[-2] : users[-1]] if len(users) > 1 else []
+    offers = [
+        each
+        for each in previous
+        if each.get("event") == "slot" and each.get("name") == "offered_action"
+    ]
+    return offers[-1].get("value") if offers else None

@@ -156,19 +156,26 @@ def say_registered(turn: Turn, document: ReturnView) -> None:
     if document.status == "requested":
         turn.say("returns_waits_for_look", rma_number=document.rma_number)
         return
+    rules = policies.active_policy().return_
     turn.say(
         "returns_how_to_send",
         rma_number=document.rma_number,
         ship_by=formatting.day(
             windows.local_date(document.ship_by, document.country), turn.language
         ),
-        address=policies.active_policy().return_.address,
+        address=rules.address,
     )
+    turn.say("returns_postage_paid" if rules.postage_paid else "returns_postage_by_shopper")
 
 
 def say_what_i_can_do(turn: Turn) -> None:
     """What can be asked here, as buttons."""
     turn.say("conversation_what_i_can_do", buttons=topic_buttons(turn))
+
+
+def start_button(turn: Turn) -> Button:
+    """The way into a return."""
+    return Button(turn.label("label_topic_returns_start"), "topic:returns_start", "returns_start")
 
 
 def topic_buttons(turn: Turn) -> list[Button]:

@@ -84,6 +84,7 @@ class ReturnRules(_Section):
     """Where a registered return goes and by when."""
 
     address: str = Field(min_length=1)
+    postage_paid: bool = False
     ship_by_days: int = Field(ge=1, le=365)
     inspection_working_days: int = Field(ge=0, le=60)
 
@@ -95,7 +96,11 @@ class RefundRules(_Section):
 
 
 class Policy(_Section):
-    """A whole policy. `digest` names its content, so that two equal policies are one version."""
+    """A whole policy.
+
+    Versions are kept with the orders that were bought under them, so a field that is added has a default: the oldest
+    version must stay readable.
+    """
 
     window: Window
     exclusions: Exclusions

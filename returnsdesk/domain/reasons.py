@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from rapidfuzz.distance import OSA, LCSseq
+from rapidfuzz.distance import OSA, Indel
 
 from returnsdesk.domain.reading import Reading, read
 from returnsdesk.domain.text import LONGEST_TEXT, Mention, spellings
@@ -148,7 +148,11 @@ def _is_sure_word(phrase: _Phrase, word: str) -> bool:
         return True
     if len(word) < _SAFE_TYPO:
         return False
-    return any(OSA.distance(word, meant) == 1 and LCSseq.distance(word, meant) == 1 for meant in phrase.slots[0].words)
+    return any(
+        Indel.distance(word, meant) == 1
+        or (sorted(word) == sorted(meant) and OSA.distance(word, meant) == 1)
+        for meant in phrase.slots[0].words
+    )
 
 
 def _end_of(

@@ -59,7 +59,11 @@ def start(
         ):
             old.state = "abandoned"
         draft = Draft(
-            conversation_id=conversation_id, state="open", wish=dict(wish), created_at=now, updated_at=now
+            conversation_id=conversation_id,
+            state="open",
+            wish=dict(wish),
+            created_at=now,
+            updated_at=now,
         )
         session.add(draft)
         session.flush()
@@ -85,6 +89,17 @@ def has_open(session: Session, conversation_id: str, now: datetime) -> bool:
     """Whether there is something to go on with."""
     draft = latest(session, conversation_id, now)
     return draft is not None and draft.state == "open"
+
+
+def return_of(session: Session, draft: Draft) -> str | None:
+    """RMA number of the return that a submitted draft became."""
+    if draft.state != "submitted" or not draft.summary_token:
+        return None
+    key = _key(draft, draft.summary_token)
+    number: str | None = session.scalar(
+        select(Return.rma_number).where(Return.idempotency_key == key)
+    )
+    return number
 
 
 def remember_question(
@@ -146,7 +161,7 @@ def submit(database: Database, conversation_id: str, token: str, *, now: datetim
         draft = _draft_of_token(session, conversation_id, token)
         if draft is None:
             raise Conflict("STALE_SUMMARY", "this summary is not the present one")
-        key = f"draft-{draft.id}-{token[:16]}"
+        key = _key(draft, token)
         existing = session.scalars(
             select(Return).where(Return.idempotency_key == key)
         ).one_or_none()
@@ -187,6 +202,10 @@ def requested_lines(draft: Draft) -> tuple[returns.RequestedLine, ...]:
         )
         for line in draft.lines
     )
+
+
+def _key(draft: Draft, token: str) -> str:
+    return f"draft-{draft.id}-{token[:16]}"
 
 
 def _draft_of_token(session: Session, conversation_id: str, token: str) -> Draft | None:

@@ -147,13 +147,17 @@ def _outcome_question(session: Session, line: DraftLine, item: orders.ItemView) 
 
 
 def _exchange_only_question(session: Session, line: DraftLine, item: orders.ItemView) -> Question:
-    """The money cannot go back any more, but something else can still go out."""
+    """The money cannot go back any more, but something else can still go out, as far as there is any."""
     offers = exchange_offers(session, line)
+    if not offers:
+        return Question("nothing_left", {"item": item}, (Choice("stop"),))
     return Question("exchange_only", {"item": item}, (*_offer_choices(offers), Choice("stop")))
 
 
 def _variant_question(session: Session, line: DraftLine, item: orders.ItemView) -> Question | None:
     offers = exchange_offers(session, line)
+    if not item.is_returnable:
+        return _exchange_only_question(session, line, item)
     if not offers:
         return Question("no_exchange", {"item": item}, (Choice("outcome:refund"), Choice("stop")))
     return Question("variant", {"item": item}, (*_offer_choices(offers), Choice("outcome:refund")))

@@ -21,7 +21,8 @@ class Standing:
     """A return and what comes next for it.
 
     `inspection_by` is the last day of our promise once the parcel is here, `is_late` says that it has passed.
-    `money_from` and `money_to` bound the day on which paid-back money shows, once it is paid back.
+    `money_from` and `money_to` bound the day on which paid-back money shows, once it is paid back; after that it is
+    overdue.
     """
 
     document: ReturnView
@@ -29,6 +30,7 @@ class Standing:
     is_late: bool
     money_from: date | None
     money_to: date | None
+    is_money_overdue: bool
 
 
 def standings(session: Session, scope: Scope, now: datetime) -> list[Standing]:
@@ -56,6 +58,7 @@ def _standing(document: Return, now: datetime) -> Standing:
         and today > inspection_by,
         money_from=money[0] if money else None,
         money_to=money[1] if money else None,
+        is_money_overdue=money is not None and today > money[1],
     )
 
 

@@ -1,0 +1,313 @@
+"""A message about items taken into clauses: which words name products, options, places in a list, and what is ruled out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from returnsdesk.domain.options import COLOUR, MEASURE, SIZE, OptionWord, find_options
+from returnsdesk.domain.products import ProductWord, find_products
+from returnsdesk.domain.quantities import Quantity, find_quantities
+from returnsdesk.domain.reading import Reading
+from returnsdesk.domain.reasons import find_reasons
+from returnsdesk.domain.words import vocabulary
+
+_STRONG_MARKS = frozenset(".;!?\n")
+_WEAK_MARKS = frozenset(",:()&+/|>")
+LAST = -1
+_FLAGS = (
+    "both",
+    "all",
+    "rest",
+    "other_one",
+    "newer",
+    "older",
+    "cheaper",
+    "dearer",
+    "keep",
+    "stays",
+    "fine",
+    "not",
+)
+_DETERMINERS = frozenset(
+    ("the", "my", "this", "that", "these", "those", "de", "het", "die", "dat", "deze", "mijn", "der", "das", "den", "dem", "des", "dieser",
+     "diese", "dieses", "meine", "meinen", "mein", "det", "dei", "denne", "disse", "min", "mitt", "mine", "ten", "ta", "to", "te", "tego",
+     "tej", "tych", "moj", "moja", "moje", "tamten", "tamta")
+)
+# What may follow an ordinal that points at an item; any other noun is what it counts ("the first mail").
+_AFTER_ORDINAL = frozenset(
+    ("one", "ones", "pair", "item", "article", "product", "thing", "piece", "please", "of", "on", "in", "from", "and", "artikel", "bitte",
+     "graag", "takk", "vare", "varen", "produkt", "rzecz", "z", "van", "von", "fra", "pa", "w", "paar", "par", "para", "i", "og", "und",
+     "en", "what", "wat", "was", "aub", "only", "is", "are", "ist", "er", "to", "aus", "auf", "line", "proszę", "poprosze", "prosze")
+)
+_WAYS = frozenset(
+    ("for", "to", "into", "in", "voor", "naar", "tegen", "gegen", "auf", "mot", "til", "i", "med", "na", "w", "om")
+)
+_STRONG_WISHES = frozenset(
+    ("prefer", "rather", "liever", "lieber", "heller", "wole", "wolalbym", "wolalabym")
+)
+
+
+@dataclass
+class Clause:
+    """A stretch of the message between marks and "and"; `joint` tells how it hangs together with the one before."""
+
+    start: int
+    end: int
+    joint: str
+    products: list[ProductWord] = field(default_factory=list)
+    options: list[OptionWord] = field(default_factory=list)
+    ordinals: list[int] = field(default_factory=list)
+    quantity: Quantity | None = None
+    flags: set[str] = field(default_factory=set)
+    is_excluded: bool = False
+
+    @property
+    def names_nothing(self) -> bool:
+        """Whether the clause names no product, option or place in the list."""
+        return not (self.products or self.options or self.ordinals)
+
+
+def find_clauses(reading: Reading, mistyped: Iterable[ProductWord | OptionWord] = ()) -> list[Clause]:
+    """The clauses of a message with what they name; wishes for another size or colour are left out."""
+    clauses = _cut(reading)
+    masked = _places_of_reasons(reading)
+    wished = places_wished_for(reading)
+    everything: list[ProductWord | OptionWord] = [
+        *find_products(reading),
+        *(option for option in find_options(reading.text) if option.start not in masked),
+        *mistyped,
+    ]
+    for word in everything:
+        clause = _clause_at(clauses, word.start)
+        if isinstance(word, ProductWord):
+            clause.products.append(word)
+        elif word.start not in wished:
+            clause.options.append(word)
+    for place, ordinal in find_ordinals(reading):
+        _clause_at(clauses, place).ordinals.append(ordinal)
+    for quantity in find_quantities(reading.text):
+        clause = _clause_at(clauses, quantity.start)
+        clause.quantity = clause.quantity or quantity
+    hidden = reading.places_of("not_all", "not_ordinals")
+    for found in reading.signals(*_FLAGS, "not_all", "not_ordinals"):
+        if found.start not in hidden:
+            _clause_at(clauses, found.start).flags |= found.meanings
+    _rule_out(clauses, reading)
+    return clauses
+
+
+def _clause_at(clauses: list[Clause], place: int) -> Clause:
+    return next(clause for clause in reversed(clauses) if clause.start <= place)
+
+
+# --- cutting ------------------------------------------------------------------------------------------------------
+
+
+def _cut(reading: Reading) -> list[Clause]:
+    joints = _joints(reading)
+    starts = sorted(joints)
+    clauses: list[Clause] = []
+    is_excluded = False
+    for number, start in enumerate(starts):
+        joint = joints[start]
+        end = starts[number + 1] if number + 1 < len(starts) else len(reading.words)
+        if joint in ("stop", "but"):
+            is_excluded = False
+        if joint == "except":
+            is_excluded = True
+        clauses.append(Clause(start, end, joint, is_excluded=is_excluded))
+    return clauses
+
+
+def _joints(reading: Reading) -> dict[int, str]:
+    """Where clauses begin, and how: at the start, after a mark, "and", "but", "except"."""
+    joints = {0: "start"}
+    for place in range(1, len(reading.words)):
+        marks = set(reading.breaks[place])
+        if marks & _STRONG_MARKS:
+            joints[place] = "stop"
+        elif marks & _WEAK_MARKS:
+            joints[place] = "comma"
+    hidden = reading.places_of("not_all")
+    for section, joint in (("and", "and"), ("but", "but"), ("except", "except"), ("instead_of", "except")):
+        for found in reading.signals(section):
+            if found.start in hidden or (joint == "except" and _is_except_of_option(reading, found.end)):
+                continue
+            joints[found.start] = joint
+    return joints
+
+
+def _is_except_of_option(reading: Reading, place: int) -> bool:
+    """Whether "instead of" is followed by a size: "M instead of L" rules out no item."""
+    return any(
+        option.kind in (SIZE, MEASURE) and place <= option.start <= place + 2
+        for option in find_options(reading.text)
+    )
+
+
+@lru_cache(maxsize=64)
+def _places_of_reasons(reading: Reading) -> frozenset[int]:
+    """The words of reasons: "too small" names no small item."""
+    places: set[int] = set()
+    for mention in find_reasons(reading.text):
+        places.update(range(reading.word_at(mention.start), reading.word_at(mention.end)))
+    return frozenset(places)
+
+
+# --- places in the list ---------------------------------------------------------------------------------------------
+
+
+def find_ordinals(reading: Reading) -> list[tuple[int, int]]:
+    """Words that point at a place in a list, with the place (counted from 1, `LAST` for the last)."""
+    hidden = reading.places_of("not_ordinals", "newer", "older", "rest")
+    found = []
+    for phrase in reading.find(vocabulary("ordinals")):
+        if phrase.start not in hidden and _points(reading, phrase.start, phrase.end):
+            found.append((phrase.start, int(min(phrase.meanings, key=int))))
+    for section, ordinal in (("last", LAST), ("top", 1)):
+        for phrase in reading.signals(section):
+            is_new = all(place != phrase.start for place, _ in found)
+            if phrase.start not in hidden and is_new and _points(reading, phrase.start, phrase.end):
+                found.append((phrase.start, ordinal))
+    found.extend(_numbered(reading))
+    return sorted(found)
+
+
+def _points(reading: Reading, start: int, end: int) -> bool:
+    is_short = len(reading.words) <= 4
+    is_determined = start > 0 and reading.words[start - 1] in _DETERMINERS
+    joins = start > 0 and start - 1 in reading.places_of("and")
+    if not (is_short or is_determined or joins or reading.is_break(start)):
+        return False
+    if is_short or reading.is_break(end) or reading.words[end] in _AFTER_ORDINAL:
+        return True
+    return any(word.start == end for word in (*find_products(reading), *find_options(reading.text)))
+
+
+def _numbered(reading: Reading) -> list[tuple[int, int]]:
+    """ "Number 3", "nr 2", "item 1"."""
+    found = []
+    for phrase in reading.signals("choice_words"):
+        place = phrase.end
+        if place >= len(reading.words) or reading.is_break(place):
+            continue
+        word = reading.words[place]
+        named = vocabulary("numbers").at(reading.words, place, reading.languages)
+        if word.isdecimal() and len(word) <= 2 and int(word):
+            found.append((place, int(word)))
+        elif named and not word.isdecimal():
+            found.append((place, int(min(named.meanings, key=int))))
+    return found
+
+
+# --- what is ruled out ------------------------------------------------------------------------------------------------
+
+
+def _rule_out(clauses: list[Clause], reading: Reading) -> None:
+    negations = reading.places_of("not")
+    for number, clause in enumerate(clauses):
+        after = clauses[number + 1] if number + 1 < len(clauses) else None
+        is_kept = bool(clause.flags & {"keep", "stays"}) and "not" not in clause.flags
+        if is_kept or _is_praised(clause, after, reading) or _is_denied(clause, reading, negations):
+            clause.is_excluded = True
+
+
+def _is_praised(clause: Clause, after: Clause | None, reading: Reading) -> bool:
+    """Whether the clause says that an item is fine, and what follows does not speak of the same one."""
+    if "fine" not in clause.flags or "not" in clause.flags or not clause.products:
+        return False
+    if any(place in _places_of_reasons(reading) for place in range(clause.start, clause.end)):
+        return False
+    return after is None or after.joint == "stop" or bool(after.products)
+
+
+def _is_denied(clause: Clause, reading: Reading, negations: frozenset[int]) -> bool:
+    """ "Not the socks", "spodnie nie", "die Socken nicht": the negation stands right at the item, no verb between."""
+    named = [*clause.products, *clause.options]
+    if not named or "not" not in clause.flags:
+        return False
+    first, last = min(word.start for word in named), max(word.end for word in named)
+    before = first - 1
+    while before >= clause.start and reading.words[before] in _DETERMINERS:
+        before -= 1
+    if before in negations and before >= clause.start:
+        return before == clause.start or _is_no(reading, before - 1)
+    starts_with_item = all(reading.words[place] in _DETERMINERS for place in range(clause.start, first))
+    skipped = 1 if clause.joint in ("and", "but") else 0
+    starts_with_item = starts_with_item or all(
+        reading.words[place] in _DETERMINERS for place in range(clause.start + skipped, first)
+    )
+    return starts_with_item and last in negations and last + 1 >= clause.end
+
+
+def _is_no(reading: Reading, place: int) -> bool:
+    return place in reading.places_of("no", "but", "and", "only")
+
+
+# --- wishes ---------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=64)
+def places_wished_for(reading: Reading) -> frozenset[int]:
+    """The words that name what is wanted instead: the 43 of "ruilen voor 43", the M of "need M", "navy instead"."""
+    options = find_options(reading.text)
+    sizes = [option for option in options if option.kind in (SIZE, MEASURE)]
+    colours = [option for option in options if option.kind == COLOUR]
+    sources = _after("instead_of", reading, 2)
+    wished: set[int] = set()
+    for option in sizes:
+        if option.start not in sources and _is_wished_size(option, reading, sizes):
+            wished.add(option.start)
+    for option in colours:
+        if option.start not in sources and _is_wished_colour(option, reading):
+            wished.add(option.start)
+    return frozenset(wished)
+
+
+def _after(section: str, reading: Reading, reach: int) -> frozenset[int]:
+    places: set[int] = set()
+    for found in reading.signals(section):
+        for place in range(found.end, min(found.end + reach, len(reading.words))):
+            if reading.is_break(place) and place > found.end:
+                break
+            places.add(place)
+    return frozenset(places)
+
+
+def _is_wished_size(option: OptionWord, reading: Reading, sizes: list[OptionWord]) -> bool:
+    if option.start in _after("want", reading, 5):
+        return True
+    follows_way = bool(set(reading.words[max(0, option.start - 3) : option.start]) & _WAYS)
+    has_exchange = bool(reading.places_of("exchange", "same", "instead"))
+    follows_size = any(other.end <= option.start <= other.end + 2 for other in sizes if other is not option)
+    if follows_way and (has_exchange or follows_size):
+        # "from 54 to 56": the 54 stands after a way too, but before the other.
+        return not any(option.end <= other.start <= option.end + 2 for other in sizes)
+    ends = option.end
+    return ends < len(reading.words) and ends in (
+        reading.places_of("instead") | _starts(reading, "instead_of") | _starts(reading, "want")
+    )
+
+
+def _starts(reading: Reading, section: str) -> frozenset[int]:
+    return frozenset(found.start for found in reading.signals(section))
+
+
+def _is_wished_colour(option: OptionWord, reading: Reading) -> bool:
+    before = reading.words[max(0, option.start - 3) : option.start]
+    follows_way = bool(set(before[-2:]) & _WAYS)
+    earlier = [
+        found
+        for found in reading.signals("exchange", "same", "but", "want")
+        if found.end <= option.start and option.start - found.end <= 8
+    ]
+    if follows_way and earlier:
+        return True
+    if set(before) & _STRONG_WISHES:
+        return True
+    after = range(option.end, min(option.end + 3, len(reading.words)))
+    return any(place in reading.places_of("instead") for place in after)
+
+
