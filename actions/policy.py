@@ -8,7 +8,7 @@ from actions.turn import DeskAction, Turn, database
 from returnsdesk import formatting
 from returnsdesk.domain.eligibility import FAULT_REASONS
 from returnsdesk.domain.policy import Policy
-from returnsdesk.services import drafts, identity, orders, policies
+from returnsdesk.services import drafts, identity, orders, policies, returns
 
 # What has a name in `data/responses`; anything else that a shop writes into its policy is left to the shop's words.
 PAYMENT_METHODS = ("credit_card", "paypal", "invoice", "gift_card", "store_credit")
@@ -43,9 +43,15 @@ class ActionPolicyCost(DeskAction):
         return "action_policy_cost"
 
     def answer(self, turn: Turn) -> list[dict[str, Any]]:
-        """The fee in the currency of the order at hand, otherwise in the shop's first, and who is spared it."""
+        """The fee for what is being put together; otherwise the fee in general and who is spared it."""
+        at_hand = _fee_at_hand(turn)
+        if at_hand is not None:
+            fee_minor, currency = at_hand
+            fee = formatting.money(fee_minor, currency, turn.language)
+            turn.say("policy_cost_at_hand" if fee_minor else "policy_cost_at_hand_free", fee=fee)
+            return []
         policy = policies.active_policy()
-        currency = _currency_at_hand(turn) or next(iter(policy.fees.return_by_currency), "EUR")
+        currency = next(iter(policy.fees.return_by_currency), "EUR")
         fee_minor = policy.fees.return_by_currency.get(currency, 0)
         if fee_minor == 0:
             turn.say("policy_cost_free")
@@ -140,7 +146,12 @@ def _free_cases(turn: Turn, policy: Policy) -> list[str]:
     return cases
 
 
-def _currency_at_hand(turn: Turn) -> str | None:
+def _fee_at_hand(turn: Turn) -> tuple[int, str] | None:
+    """Fee in minor units and currency for the open draft; None while nothing is chosen."""
     with database().read() as session:
         draft = drafts.latest(session, turn.conversation_id, turn.now)
-        return draft.order.currency if draft and draft.order else None
+        if draft is None or draft.state != "open" or draft.order is None or not draft.lines:
+            return None
+        lines = drafts.requested_lines(draft)
+        fee_minor = returns.request_fee_minor(session, draft.order, lines, draft.settlement)
+        return fee_minor, draft.order.currency

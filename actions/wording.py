@@ -59,9 +59,13 @@ def say_not_returnable(turn: Turn, item: ItemView, code: str, facts: Any) -> Non
         turn.say(key, item=item_text(item), rma_number=facts.get("rma_number") or "")
         return
     last_day = facts.get("last_day")
+    # The same product often stands in another order that can still come back.
+    named = (
+        f"{item_text(item)}, {item.order_number}" if code == "WINDOW_EXPIRED" else item_text(item)
+    )
     turn.say(
         f"returns_not_possible_{code.lower()}",
-        item=item_text(item),
+        item=named,
         last_day=formatting.day(last_day, turn.language) if last_day else "",
         order_number=item.order_number,
     )

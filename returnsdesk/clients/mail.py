@@ -134,9 +134,8 @@ class MailFolder:
         if not self._folder.is_dir():
             return []
         found = [_received(path) for path in self._folder.glob("*.eml")]
-        return sorted(
-            found, key=lambda mail: (mail.sent_at is not None, mail.sent_at), reverse=True
-        )
+        undated = datetime.min.replace(tzinfo=timezone.utc)
+        return sorted(found, key=lambda mail: mail.sent_at or undated, reverse=True)
 
 
 def mailer_for(settings: Settings) -> Mailer:
@@ -163,10 +162,11 @@ def composed(mail: Mail, sender: tuple[str, str], now: datetime) -> EmailMessage
         raise MailNotSent(f"the mail cannot be addressed: {error}") from error
     message["Date"] = format_datetime(now)
     message["Message-ID"] = f"<{sha256(mail.key.encode()).hexdigest()[:32]}@{domain}>"
-    message["Content-Language"] = mail.language
     # Keeps out-of-office programs from answering.
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(mail.text)
+    # Setting the content takes all headers about it away.
+    message["Content-Language"] = mail.language
     return message
 
 

@@ -85,8 +85,8 @@ class RasaClient:
         reason = _reason(response)
         # A 500 without a reason is not the channel's: the server was stopped in the middle of the turn.
         is_final = response.status_code in (400, 413) or (response.status_code == 500 and reason)
-        error = TurnRefused if is_final else RasaUnavailable
-        raise error(f"HTTP {response.status_code}: {reason or 'no reason given'}")
+        kind = TurnRefused if is_final else RasaUnavailable
+        raise kind(f"HTTP {response.status_code}: {reason or 'no reason given'}")
 
     async def is_ready(self) -> bool:
         """Whether Rasa has a model loaded."""

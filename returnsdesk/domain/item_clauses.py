@@ -30,7 +30,7 @@ _FLAGS = (
     "fine",
     "not",
 )
-_DETERMINERS = frozenset(
+DETERMINERS = frozenset(
     ("the", "my", "this", "that", "these", "those", "de", "het", "die", "dat", "deze", "mijn", "der", "das", "den", "dem", "des", "dieser",
      "diese", "dieses", "meine", "meinen", "mein", "det", "dei", "denne", "disse", "min", "mitt", "mine", "ten", "ta", "to", "te", "tego",
      "tej", "tych", "moj", "moja", "moje", "tamten", "tamta")
@@ -74,8 +74,9 @@ def find_clauses(reading: Reading, mistyped: Iterable[ProductWord | OptionWord] 
     clauses = _cut(reading)
     masked = _places_of_reasons(reading)
     wished = places_wished_for(reading)
+    no_item = reading.places_of("no_item")
     everything: list[ProductWord | OptionWord] = [
-        *find_products(reading),
+        *(product for product in find_products(reading) if product.start not in no_item),
         *(option for option in find_options(reading.text) if option.start not in masked),
         *mistyped,
     ]
@@ -177,11 +178,11 @@ def find_ordinals(reading: Reading) -> list[tuple[int, int]]:
 
 def _points(reading: Reading, start: int, end: int) -> bool:
     is_short = len(reading.words) <= 4
-    is_determined = start > 0 and reading.words[start - 1] in _DETERMINERS
+    is_determined = start > 0 and reading.words[start - 1] in DETERMINERS
     joins = start > 0 and start - 1 in reading.places_of("and")
     if not (is_short or is_determined or joins or reading.is_break(start)):
         return False
-    if is_short or reading.is_break(end) or reading.words[end] in _AFTER_ORDINAL:
+    if reading.is_break(end) or reading.words[end] in _AFTER_ORDINAL:
         return True
     return any(word.start == end for word in (*find_products(reading), *find_options(reading.text)))
 
@@ -230,14 +231,14 @@ def _is_denied(clause: Clause, reading: Reading, negations: frozenset[int]) -> b
         return False
     first, last = min(word.start for word in named), max(word.end for word in named)
     before = first - 1
-    while before >= clause.start and reading.words[before] in _DETERMINERS:
+    while before >= clause.start and reading.words[before] in DETERMINERS:
         before -= 1
     if before in negations and before >= clause.start:
         return before == clause.start or _is_no(reading, before - 1)
-    starts_with_item = all(reading.words[place] in _DETERMINERS for place in range(clause.start, first))
+    starts_with_item = all(reading.words[place] in DETERMINERS for place in range(clause.start, first))
     skipped = 1 if clause.joint in ("and", "but") else 0
     starts_with_item = starts_with_item or all(
-        reading.words[place] in _DETERMINERS for place in range(clause.start + skipped, first)
+        reading.words[place] in DETERMINERS for place in range(clause.start + skipped, first)
     )
     return starts_with_item and last in negations and last + 1 >= clause.end
 

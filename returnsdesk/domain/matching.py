@@ -1,9 +1,10 @@
-"""Which of a shopper's ordered items a message means, and how many of them."""
+"""Which of a shopper's ordered items a message means, and how many pieces of them."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from returnsdesk.domain.identifiers import (
     find_named_order_numbers,
@@ -11,11 +12,13 @@ from returnsdesk.domain.identifiers import (
     is_same_order_number,
 )
 from returnsdesk.domain.item_candidates import Selection, select
-from returnsdesk.domain.item_clauses import Clause, find_clauses, find_ordinals
+from returnsdesk.domain.item_clauses import Clause, find_clauses
 from returnsdesk.domain.item_profile import Item
 from returnsdesk.domain.item_words import ItemWords, find_item_words
+from returnsdesk.domain.products import find_products
 from returnsdesk.domain.reading import Reading, read
 from returnsdesk.domain.text import LONGEST_TEXT
+from returnsdesk.domain.words import vocabulary
 
 __all__ = ["Item", "ItemMatch", "match_items"]
 
@@ -24,10 +27,10 @@ __all__ = ["Item", "ItemMatch", "match_items"]
 class ItemMatch:
     """What a message says about items.
 
-    `keys` are the items it may mean; with `is_certain` it means all of them, otherwise ask among them (an uncertain
-    single key is a guess to be confirmed). `quantities` holds the numbers of pieces that were named, also where
-    fewer are there. `sure_keys` are those of `keys` that are certain already. `is_about_items` is False where the
-    message says nothing about items ("I want to return it"); then the only item of the list is meant, if there is one.
+    `keys` are the items it may mean: with `is_certain` all of them, otherwise ask among them (an uncertain single key
+    is a guess to be confirmed). `sure_keys` are those of `keys` that are certain already. `quantities` holds the
+    numbers of pieces that were named, also where fewer are there. `is_about_items` is False where the message says
+    nothing about items ("I want to return it"); then the only item of the list is meant, if there is just one.
     """
 
     keys: tuple[int, ...]
@@ -37,16 +40,314 @@ class ItemMatch:
     sure_keys: tuple[int, ...] = field(default=())
 
 
+@dataclass
+class _Outcome:
+    """What the clauses said so far; items are places in the pool."""
+
+    sure: dict[int, int | None] = field(default_factory=dict)
+    # Clauses that fit several items, and whether only their number makes them uncertain.
+    unclear: list[tuple[set[int], bool]] = field(default_factory=list)
+    excluded: set[int] = field(default_factory=set)
+    is_certain: bool = True
+    is_exclusion_clear: bool = True
+    wants_everything: bool = False
+    is_rest_wanted: bool = False
+    says_something: bool = False
+    has_positive: bool = False
+
+
 def match_items(text: str, items: Sequence[Item]) -> ItemMatch:
-    """Find the items that a message means among these, in five languages. Never raises, never guesses silently."""
+    """Find the items that a message means among these, in the five languages. Never fails.
+
+    Product words, options, the places of the given order, order numbers, months, prices, quantities, "both",
+    "everything except ...", "the newer order" and lists are understood; what fits several items is never certain.
+    """
     reading = read(text[:LONGEST_TEXT])
-    if not items:
-        return ItemMatch((), {}, False, bool(find_clauses_with_products(reading)))
-    in_order = _of_named_orders(text, items)
-    pool = in_order if in_order else list(items)
+    if not items or not reading.words:
+        return _nothing_said(items, is_about_items=bool(find_products(reading)))
+    pool, is_narrowed = _pool(reading, items)
+    if len(pool) > 1 and _NUMBER.fullmatch(text.strip()):
+        return _numbered(int(text.strip(" .#")), pool)
     words = find_item_words(reading, pool)
-    clauses = find_clauses(reading, words.mistyped) if reading.words else []
-    outcome = _Outcome(list(items), pool, has_order=bool(in_order))
-    for clause in _groups(clauses, words):
-        outcome.add(clause, select(clause, words, pool, reading))
-    return outcome.result(reading)
+    outcome = _Outcome()
+    clauses = _joined(find_clauses(reading, words.mistyped), words, pool, reading)
+    for clause in clauses:
+        _add(outcome, clause, select(clause, words, pool, reading), pool)
+    if _are_alternatives(clauses, reading):
+        outcome.is_certain = False
+    if not outcome.says_something:
+        return _only_narrowed(pool) if is_narrowed else _nothing_said(items, is_about_items=False)
+    return _result(outcome, pool)
+
+
+def _are_alternatives(clauses: Sequence[Clause], reading: Reading) -> bool:
+    """ "M or L?", "the boots or the kettle": an "or" between what is named leaves it open."""
+    places = [word.start for clause in clauses for word in (*clause.products, *clause.options)]
+    return bool(places) and any(
+        min(places) < found.start < max(places) for found in reading.signals("or")
+    )
+
+
+def _nothing_said(items: Sequence[Item], *, is_about_items: bool) -> ItemMatch:
+    keys = (items[0].key,) if len(items) == 1 else ()
+    return ItemMatch(keys, {}, bool(keys), is_about_items, keys)
+
+
+_NUMBER = re.compile(r"#?\s?\d{1,2}\s?\.?")
+
+
+def _numbered(number: int, pool: Sequence[Item]) -> ItemMatch:
+    """A bare number is a place in the list, unless it may be a number of pieces or a size."""
+    if not 1 <= number <= len(pool):
+        return ItemMatch((), {}, False, False)
+    key = pool[number - 1].key
+    is_other = any(
+        item.quantity > 1 or str(number) in map(str.strip, item.options.values()) for item in pool
+    )
+    return ItemMatch((key,), {}, not is_other, True, () if is_other else (key,))
+
+
+def _only_narrowed(pool: Sequence[Item]) -> ItemMatch:
+    """An order, a month or a price was named and nothing else."""
+    keys = tuple(item.key for item in pool)
+    return ItemMatch(keys, {}, len(keys) == 1, True, keys if len(keys) == 1 else ())
+
+
+# --- orders, months and prices ----------------------------------------------------------------------------------------
+
+_PRICE = re.compile(r"(?:€|\$|£|eur|kr|zl)\s?(\d{1,5})(?:[.,](\d{2}))?(?!\d)|(?<![\d.,])(\d{1,5})[.,](\d{2})(?![\d.,])")
+
+
+def _pool(reading: Reading, items: Sequence[Item]) -> tuple[list[Item], bool]:
+    """The items of the orders, months or prices that the message names, and whether it names any."""
+    pool = list(items)
+    for narrowed in (
+        _of_orders(reading, pool),
+        _of_months(reading, pool),
+        _of_prices(reading, pool),
+    ):
+        kept = [item for item in pool if item in narrowed]
+        pool = kept or pool
+    return pool, len(pool) < len(items)
+
+
+def _of_orders(reading: Reading, items: list[Item]) -> list[Item]:
+    numbers = [*find_named_order_numbers(reading.text), *find_possible_order_numbers(reading.text)]
+    return [
+        item
+        for item in items
+        if any(is_same_order_number(number.value, item.order_number) for number in numbers)
+    ]
+
+
+def _of_months(reading: Reading, items: list[Item]) -> list[Item]:
+    before = reading.places_of("from")
+    months = {
+        int(min(found.meanings, key=int))
+        for found in reading.find(vocabulary("months"))
+        if found.start - 1 in before or found.start - 2 in before
+    }
+    return [item for item in items if item.ordered_on.month in months]
+
+
+def _of_prices(reading: Reading, items: list[Item]) -> list[Item]:
+    prices = {
+        int(match.group(1) or match.group(3)) * 100 + int(match.group(2) or match.group(4) or 0)
+        for match in _PRICE.finditer(reading.text.casefold())
+    }
+    return [item for item in items if item.unit_price_minor and item.unit_price_minor in prices]
+
+
+# --- clauses that belong together -------------------------------------------------------------------------------------
+
+
+def _joined(
+    clauses: list[Clause], words: ItemWords, pool: Sequence[Item], reading: Reading
+) -> list[Clause]:
+    """Clauses that say something about items; what only adds to another one ("..., size 42") is put there."""
+    joined: list[Clause] = []
+    for number, clause in enumerate(clauses):
+        if not _says_something(clause, words):
+            continue
+        following = clauses[number + 1] if number + 1 < len(clauses) else None
+        if not clause.products and not _has_words(clause, words.names):
+            if joined and _adds_to(joined[-1], clause, words, pool, reading):
+                continue
+            _borrow_product(clause, joined[-1] if joined else None, following, words, pool, reading)
+        joined.append(clause)
+    return joined
+
+
+def _has_words(clause: Clause, found: Mapping[int, frozenset[int]]) -> bool:
+    return any(clause.start <= place < clause.end for place in found)
+
+
+_TELLING_FLAGS = frozenset(("both", "all", "rest", "other_one", "newer", "older", "cheaper", "dearer"))
+
+
+def _says_something(clause: Clause, words: ItemWords) -> bool:
+    return (
+        not clause.names_nothing
+        or clause.quantity is not None
+        or bool(clause.flags & _TELLING_FLAGS)
+        or _has_words(clause, words.names)
+        or _has_words(clause, words.attributes)
+    )
+
+
+def _adds_to(
+    earlier: Clause, clause: Clause, words: ItemWords, pool: Sequence[Item], reading: Reading
+) -> bool:
+    """Put a clause without a product of its own to the one before, if that is what it speaks of."""
+    if clause.names_nothing and clause.quantity is not None and not clause.quantity.is_both:
+        if clause.quantity.value is None or not (earlier.products or earlier.quantity):
+            return False
+        return _take_number(earlier, clause, words, pool, reading)
+    is_apart = clause.joint in ("and", "except", "but") or clause.is_excluded != earlier.is_excluded
+    if is_apart or clause.flags & {"rest", "all", "both", "other_one"} or not earlier.products:
+        return False
+    together = _with(earlier, clause)
+    selection = select(together, words, pool, reading)
+    if not selection.places or (clause.options and not selection.is_certain and len(selection.places) > 1):
+        return False
+    earlier.options, earlier.ordinals, earlier.flags = together.options, together.ordinals, together.flags
+    return True
+
+
+def _with(earlier: Clause, clause: Clause) -> Clause:
+    return Clause(
+        earlier.start,
+        earlier.end,
+        earlier.joint,
+        products=earlier.products,
+        options=[*earlier.options, *clause.options],
+        ordinals=[*earlier.ordinals, *clause.ordinals],
+        quantity=earlier.quantity,
+        flags=earlier.flags | clause.flags,
+        is_excluded=earlier.is_excluded,
+    )
+
+
+def _take_number(
+    earlier: Clause, clause: Clause, words: ItemWords, pool: Sequence[Item], reading: Reading
+) -> bool:
+    """ "3 shirts, 2 don't fit" are 2; "3 shirts, keep one" are 2 as well."""
+    if clause.quantity is None or clause.quantity.value is None:
+        return False
+    number = clause.quantity.value
+    if clause.is_excluded:
+        places = select(earlier, words, pool, reading).places
+        bought = pool[places[0]].quantity if len(places) == 1 else 0
+        if number >= bought:
+            return True
+        if earlier.quantity and earlier.quantity.value not in (None, bought):
+            return True
+        number = bought - number
+    earlier.quantity = type(clause.quantity)(number, clause.quantity.start, clause.quantity.end)
+    return True
+
+
+def _borrow_product(
+    clause: Clause,
+    earlier: Clause | None,
+    following: Clause | None,
+    words: ItemWords,
+    pool: Sequence[Item],
+    reading: Reading,
+) -> None:
+    """ "The blue and the black shirt": both are shirts, if there is a blue one."""
+    if not clause.options and not clause.ordinals:
+        return
+    lenders = [following] if following and following.joint == "and" else []
+    lenders += [earlier] if earlier and clause.joint in ("and", "comma", "but") else []
+    for lender in lenders:
+        if not lender.products:
+            continue
+        clause.products = lender.products
+        if select(clause, words, pool, reading).is_certain:
+            return
+        clause.products = []
+
+
+# --- the sum of all clauses -------------------------------------------------------------------------------------------
+
+
+def _add(outcome: _Outcome, clause: Clause, selection: Selection, pool: Sequence[Item]) -> None:
+    outcome.says_something = True
+    if "rest" in clause.flags and not clause.products:
+        outcome.is_rest_wanted = not clause.is_excluded and "fine" not in clause.flags
+        return
+    if clause.is_excluded:
+        _exclude(outcome, clause, selection, pool)
+        return
+    outcome.has_positive = True
+    outcome.wants_everything = outcome.wants_everything or (
+        selection.is_whole and not clause.products
+    )
+    if selection.is_unmatched:
+        outcome.is_certain = False
+    elif not selection.is_certain:
+        outcome.unclear.append((set(selection.places), selection.is_sound))
+    else:
+        for place in selection.places:
+            pieces = pool[place].quantity if selection.is_whole else selection.pieces
+            outcome.sure[place] = pieces if pieces is not None else outcome.sure.get(place)
+
+
+def _exclude(
+    outcome: _Outcome, clause: Clause, selection: Selection, pool: Sequence[Item]
+) -> None:
+    """Keep these items out; of several pieces, a named number is kept and the others go back."""
+    if clause.names_nothing and not selection.is_certain:
+        return
+    kept = selection.pieces
+    if kept and len(selection.places) == 1 and kept < pool[selection.places[0]].quantity:
+        place = selection.places[0]
+        outcome.has_positive = True
+        outcome.sure[place] = pool[place].quantity - kept
+        return
+    outcome.excluded |= set(selection.places)
+    outcome.is_exclusion_clear = outcome.is_exclusion_clear and (
+        selection.is_certain or selection.is_unmatched
+    )
+
+
+def _result(outcome: _Outcome, pool: Sequence[Item]) -> ItemMatch:
+    everything = set(range(len(pool)))
+    if outcome.is_rest_wanted:
+        _want_rest(outcome, everything)
+    if not outcome.has_positive:
+        # Only told what stays: the others are a guess.
+        outcome.unclear.append((everything if outcome.excluded else set(), False))
+    sure = {place: pieces for place, pieces in outcome.sure.items() if place not in outcome.excluded}
+    possible = set(sure)
+    is_certain = outcome.is_certain and (
+        outcome.is_exclusion_clear or not (outcome.wants_everything or outcome.is_rest_wanted)
+    )
+    for places, is_sound in outcome.unclear:
+        left = places - outcome.excluded
+        possible |= left
+        if len(left) == 1 and len(places) > 1 and is_sound:
+            sure[min(left)] = None
+        else:
+            is_certain = False
+    places = sorted(possible)
+    return ItemMatch(
+        keys=tuple(pool[place].key for place in places),
+        quantities={pool[place].key: pieces for place, pieces in sure.items() if pieces is not None},
+        is_certain=is_certain and bool(places),
+        is_about_items=True,
+        sure_keys=tuple(pool[place].key for place in sorted(sure)),
+    )
+
+
+def _want_rest(outcome: _Outcome, everything: set[int]) -> None:
+    """ "The rest" is all that was not spoken of; of what, if nothing was?"""
+    mentioned = outcome.excluded | set(outcome.sure)
+    unclear = {place for places, _ in outcome.unclear for place in places}
+    rest = everything - mentioned - unclear
+    outcome.has_positive = True
+    if mentioned:
+        outcome.sure.update((place, None) for place in rest)
+    else:
+        outcome.unclear.append((rest, False))

@@ -57,6 +57,8 @@ SIZE_NAMES = (
 )
 COLOUR_NAMES = ("color", "colour", "kleur", "farbe", "farge", "kolor")
 _EXACT, _SHADE = 2, 1
+# In a longer message an unknown word is too likely to be something else than a mistyped colour.
+_MOST_WORDS = 8
 
 
 @dataclass(frozen=True)
@@ -88,10 +90,10 @@ def find_options(text: str) -> tuple[OptionWord, ...]:
         for mention in mentions:
             start, end = reading.word_at(mention.start), reading.word_at(mention.end)
             _add(found, OptionWord(kind, frozenset((mention.value,)), start, max(end, start + 1)))
-    no_option = reading.places_of("no_option")
+    no_item = reading.places_of("no_item")
     for section, kind in (("colours", COLOUR), ("materials", FEATURE)):
         for phrase in reading.find(vocabulary(section, is_inflected=True)):
-            if phrase.start not in no_option and not _is_other(reading, phrase.start, kind):
+            if phrase.start not in no_item and not _is_other(reading, phrase.start, kind):
                 _add(found, OptionWord(kind, phrase.meanings, phrase.start, phrase.end))
     for place, word in enumerate(reading.words):
         colours = _shade(word)
@@ -137,7 +139,8 @@ def find_mistyped_colours(reading: Reading, colours: Iterable[str], taken: Itera
     taken = set(taken)
     found = []
     for place, word in enumerate(reading.words):
-        if place in taken or is_everyday(word) or word in product_names():
+        is_known = is_everyday(word) or word in product_names() or colours_of(word)
+        if place in taken or is_known or len(reading.words) > _MOST_WORDS:
             continue
         meant = closest(word, meaning_of)
         if meant:

@@ -50,8 +50,11 @@ def _near(product: str) -> frozenset[str]:
 @lru_cache(maxsize=8192)
 def kinship(asked: str, owned: str) -> int:
     """How likely "asked" means a product of kind "owned": SAME, AKIN (other people's word for it), DISTANT or UNRELATED."""
-    if asked == owned or asked in wider(owned):
+    if asked == owned:
         return SAME
+    if asked in wider(owned):
+        # "Clothes" and "furniture" are too wide to mean a single thing for sure.
+        return DISTANT if asked in _TOO_WIDE else SAME
     if owned in wider(asked) or owned in _near(asked) or asked in _near(owned):
         return AKIN
     shared = (set(wider(asked)) & set(wider(owned))) - _TOO_WIDE

@@ -101,7 +101,8 @@ def _measures(reading: Reading, place: int) -> bool:
     if after >= len(reading.words):
         return False
     if reading.is_break(after):
-        return False
+        # "3. mai"
+        return reading.breaks[after] == "." and bool(vocabulary("months").at(reading.words, after))
     return signals("units", "size_words", "bigger", "smaller").at(
         reading.words, after, reading.languages
     ) is not None

@@ -8,8 +8,10 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 _SHORTEST = 4
+# Up to this length a word with one other letter is too often another word ("train", "brain"); from the next on it is a slip.
+_SHORT = 6
 # From this length on two slips are still recognised.
-_LONG = 8
+_LONG = 9
 
 
 def allowed_slips(word: str) -> int:
@@ -24,8 +26,7 @@ def is_typo_of(word: str, meant: str) -> bool:
     slips = min(allowed_slips(word), allowed_slips(meant))
     if word == meant or not slips or not _begins_alike(word, meant):
         return word == meant
-    if min(len(word), len(meant)) == _SHORTEST and len(word) == len(meant):
-        # Four letters with one other letter are too often another word ("boot", "book"); swapped ones are a slip.
+    if len(word) == len(meant) <= _SHORT:
         return sorted(word) == sorted(meant) and OSA.distance(word, meant) == 1
     if len(word) > len(meant) == _SHORTEST:
         return False

@@ -214,35 +214,41 @@ class _Listener:
         if match.is_certain and set(match.keys) != known:
             self._choose_items(list(match.keys), dict(match.quantities))
         elif not match.is_certain and is_asked:
-            self.draft.wish = {**self.draft.wish, "candidates": list(match.keys)}
-            if len(match.keys) < len(candidates):
-                self.notices.append(Notice("SEVERAL_FIT", {"count": len(match.keys)}))
+            self._narrow_down(list(match.keys), len(candidates))
+
+    def _narrow_down(self, keys: list[int], among: int) -> None:
+        """Several items fit: take the only one that can come back and say why the others cannot, or ask."""
+        views = self._views()
+        possible = [key for key in keys if views[key].is_returnable or views[key].is_exchangeable]
+        if len(possible) <= 1:
+            self._choose_items(keys, {})
+            return
+        self.draft.wish = {**self.draft.wish, "candidates": possible}
+        if 1 < len(possible) < among:
+            self.notices.append(Notice("SEVERAL_FIT", {"count": len(possible)}))
+
+    def _views(self) -> dict[int, orders.ItemView]:
+        """All items in the conversation's scope by their order line."""
+        scope = identity.scope_of(self.session, self.draft.conversation_id, self.now)
+        if scope is None:
+            return {}
+        items = orders.items_of(self.session, scope, self.language, self.now)
+        return {item.order_line_id: item for item in items}
 
     def _candidates(self) -> list[int]:
         """Order lines to look among: those of the open question in its order, otherwise all in scope."""
-        offered = [each["value"] for each in self.offered if each["value"].startswith("item:")]
-        scope = identity.scope_of(self.session, self.draft.conversation_id, self.now)
-        if scope is None:
-            return []
-        everything = [
-            item.order_line_id
-            for item in orders.items_of(self.session, scope, self.language, self.now)
+        everything = list(self._views())
+        if self.question != "item":
+            return everything
+        asked = [
+            int(each["value"].partition(":")[2])
+            for each in self.offered
+            if each["value"].startswith("item:")
         ]
-        asked = [int(value.partition(":")[2]) for value in offered]
-        return (
-            asked + [key for key in everything if key not in asked]
-            if self.question == "item"
-            else everything
-        )
+        return asked + [key for key in everything if key not in asked]
 
     def _choose_items(self, keys: list[int], quantities: dict[int, int]) -> None:
-        scope = identity.scope_of(self.session, self.draft.conversation_id, self.now)
-        if scope is None:
-            return
-        views = {
-            item.order_line_id: item
-            for item in orders.items_of(self.session, scope, self.language, self.now)
-        }
+        views = self._views()
         chosen = [views[key] for key in keys if key in views]
         allowed = [item for item in chosen if item.is_returnable or item.is_exchangeable]
         for item in chosen:
@@ -280,7 +286,7 @@ class _Listener:
             name: value for name, value in self.draft.wish.items() if name != "candidates"
         }
         self.session.flush()
-        self.session.refresh(self.draft, ["order"])
+        self.session.expire(self.draft, ["order"])
 
     def _lines_for_reason(self) -> list[DraftLine]:
         if self.question in (None, "item"):

@@ -103,13 +103,14 @@ def _item_question(session: Session, draft: Draft, language: str, now: datetime)
     items = orders.items_of(session, scope, language, now) if scope else []
     offered = [item for item in items if item.is_returnable or item.is_exchangeable]
     among = draft.wish.get("candidates") or []
-    asked = [item for item in offered if item.order_line_id in among] or offered
+    narrowed = [item for item in offered if item.order_line_id in among]
+    asked = narrowed or offered
     if not asked:
         return Question("nothing", {"items": items})
     choices = tuple(
         Choice(f"item:{item.order_line_id}", {"item": item}) for item in asked[:MOST_CHOICES]
     )
-    return Question("item", {"is_ambiguous": bool(among), "count": len(asked)}, choices)
+    return Question("item", {"is_ambiguous": bool(narrowed), "count": len(asked)}, choices)
 
 
 def _line_question(

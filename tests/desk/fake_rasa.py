@@ -29,6 +29,7 @@ class FakeRasa:
         self.answer: Callable[[dict[str, Any]], Replies] = echo
         self.trace: dict[str, Any] = {"intent": "greet", "confidence": 0.9, "slots": {}}
         self.status = 200
+        self.on_turn: Callable[[], None] = lambda: None
         self.turns: list[dict[str, Any]] = []
         self.most_at_once = 0
         self.most_of_one_conversation = 0
@@ -58,6 +59,7 @@ class FakeRasa:
             return JSONResponse({"error": "unauthorized"}, 401)
         turn = await request.json()
         self.turns.append(turn)
+        self.on_turn()
         if self.status != 200:
             return JSONResponse({"error": "told_so"}, self.status)
         self._under_way[turn["conversation_id"]] += 1

@@ -147,12 +147,15 @@ def test_while_rasa_cannot_answer_a_message_waits_and_the_shopper_is_told_once(
 
 
 def test_the_next_outage_is_told_of_again(shopper: Shopper, rasa: FakeRasa) -> None:
-    for number in (1, 2):
+    def outage(number: int) -> None:
         rasa.status = 503
         shopper.say(f"outage {number}")
-        eventually(lambda number=number: shopper.said_to().count(DELAYED) == number)
+        eventually(lambda: shopper.said_to().count(DELAYED) == number)
         rasa.status = 200
         shopper.wait_for_answers(number)
+
+    outage(1)
+    outage(2)
 
 
 def test_a_slow_answer_is_told_of_too_and_comes(shopper: Shopper, rasa: FakeRasa) -> None:

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -149,15 +148,18 @@ def test_second_upgrade_changes_nothing(database: Database) -> None:
         assert session.execute(text("SELECT external_id FROM products")).scalars().all() == ["kept"]
 
 
-def test_processes_that_start_together_migrate_once(database_url: str) -> None:
-    databases = [Database(database_url) for _ in range(4)]
+def test_processes_that_start_together_migrate_once(database: Database) -> None:
+    command = [sys.executable, "-m", "returnsdesk", "migrate"]
+    environment = {**os.environ, "DATABASE_URL": database.url}
 
-    with ThreadPoolExecutor(len(databases)) as pool:
-        list(pool.map(migrate.upgrade, databases))
+    started = [
+        subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+        for _ in range(4)
+    ]
+    ended = [process.communicate() for process in started]
 
-    assert all(migrate.is_at_head(database) for database in databases)
-    for database in databases:
-        database.dispose()
+    assert [process.returncode for process in started] == [0, 0, 0, 0], ended
+    assert migrate.is_at_head(database)
 
 
 def test_tracker_table_of_rasa_is_left_alone(database: Database) -> None:

@@ -149,7 +149,13 @@ async def events(request: Request) -> Response:
     after = _number(last_seen, conversation.language)
     if desk.feed.listeners_of(conversation.id) >= desk.rates.streams_of_session:
         raise _too_fast(RECONNECT_MS * 5 / 1000, conversation.language)
-    return EventSourceResponse(_stream(desk, session, after), ping=PING_SECONDS)
+    closing = anyio.Event()
+    return EventSourceResponse(
+        _stream(desk, session, after, closing),
+        ping=PING_SECONDS,
+        shutdown_event=closing,
+        shutdown_grace_period=1,
+    )
 
 
 routes = [
@@ -181,8 +187,10 @@ def instant(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
-async def _stream(desk: Desk, session: OpenSession, after: int) -> AsyncIterator[ServerSentEvent]:
-    """Everything after a number, then whatever comes, until the session ends."""
+async def _stream(
+    desk: Desk, session: OpenSession, after: int, closing: anyio.Event
+) -> AsyncIterator[ServerSentEvent]:
+    """Everything after a number, then whatever comes, until the session ends or the desk closes."""
     conversation_id = session.conversation.id
     seen, was_answering = after, False
     yield ServerSentEvent(comment="open", retry=RECONNECT_MS)
@@ -202,14 +210,20 @@ async def _stream(desk: Desk, session: OpenSession, after: int) -> AsyncIterator
             if news.is_ended:
                 yield _event("ended", {})
                 return
-            if not await _is_changed(changed, session.ends_at - desk.clock().timestamp()):
+            seconds_left = session.ends_at - desk.clock().timestamp()
+            if not await _is_changed(changed, closing, seconds_left):
                 return
 
 
-async def _is_changed(changed: asyncio.Event, seconds: float) -> bool:
-    with anyio.move_on_after(max(0.0, seconds)):
-        await changed.wait()
-    return changed.is_set()
+async def _is_changed(changed: asyncio.Event, closing: anyio.Event, seconds: float) -> bool:
+    """Wait for a change; False when the desk closes or the time is up."""
+    waiting = [asyncio.create_task(event.wait()) for event in (changed, closing)]
+    try:
+        await asyncio.wait(waiting, timeout=max(0.0, seconds), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+    return changed.is_set() and not closing.is_set()
 
 
 def _event(kind: str, data: dict[str, Any], id_: int | None = None) -> ServerSentEvent:

@@ -327,7 +327,10 @@
   };
 
   const setLost = (lost) => {
+    // Every failed try to connect comes by here; the first one counts.
+    if (lost && (isLost || lostTimer)) return;
     clearTimeout(lostTimer);
+    lostTimer = 0;
     if (!lost) {
       isLost = false;
       showStatus();
@@ -335,6 +338,7 @@
     }
     // A short gap, such as a reload of the desk, is not worth a word.
     lostTimer = setTimeout(() => {
+      lostTimer = 0;
       isLost = true;
       showStatus();
     }, 1200);
