@@ -83,10 +83,11 @@ class ValidateIdentityForm(DeskAction):
     def _take_order(
         self, turn: Turn, proof: dict[str, str], *, quietly: bool
     ) -> list[dict[str, Any]]:
-        number = proof.get("order_number") or turn.slots.get("identity_order_number")
-        postcode = proof.get("postcode")
-        if number and postcode is None and turn.slots.get("identity_order_number"):
-            postcode = _bare_postcode(turn.text)
+        number, postcode = proof.get("order_number"), proof.get("postcode")
+        asked = turn.slots.get("identity_order_number")
+        if asked and not (number and postcode):
+            # The answer to the question for a postcode; five digits look like an order number as well.
+            number, postcode = asked, postcode or _bare_postcode(turn.text)
         if number and postcode:
             if identity.check_order_and_postcode(
                 database(), turn.conversation_id, number, postcode, now=turn.now

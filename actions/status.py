@@ -10,7 +10,7 @@ from actions.identity import ask_identity_for, needs_identity
 from actions.turn import Button, DeskAction, Turn, database, handover_button, offer
 from returnsdesk import formatting
 from returnsdesk.domain import states, windows
-from returnsdesk.domain.mentions import find_mentions
+from returnsdesk.domain.mentions import find_mentions, normalise_order_number
 from returnsdesk.services import identity, orders, status
 from returnsdesk.services.status import Standing
 
@@ -30,6 +30,27 @@ class ActionRefundsStatus(DeskAction):
     def answer(self, turn: Turn) -> list[dict[str, Any]]:
         """Every return that money is or was owed for, open ones first."""
         return _report(turn, self.name(), _owes_money, "refunds_none")
+
+
+class ActionRefundsAmount(DeskAction):
+    """Why did I get less than I paid?"""
+
+    def name(self) -> str:
+        """Rasa's name for it."""
+        return "action_refunds_amount"
+
+    def answer(self, turn: Turn) -> list[dict[str, Any]]:
+        """The latest refund, or the one named, with what makes up its amount."""
+        if needs_identity(turn):
+            return ask_identity_for(self.name())
+        paid = [each for each in _standings(turn) if each.document.refunds]
+        named = [each for each in paid if _numbers_of(each) & _mentioned_numbers(turn)]
+        if not paid:
+            turn.say("refunds_amount_none")
+            return []
+        latest = max(named or paid, key=lambda each: each.document.refunds[-1].created_at)
+        say_standing(turn, latest, with_breakdown=True)
+        return []
 
 
 class ActionReturnsStatus(DeskAction):
@@ -76,7 +97,7 @@ class ActionOrdersStatus(DeskAction):
             scope = identity.scope_of(session, turn.conversation_id, turn.now)
             found = orders.orders_of(session, scope, turn.now) if scope else []
         numbers = _mentioned(turn, "order_number")
-        named = [order for order in found if order.number.upper().lstrip("#") in numbers]
+        named = [order for order in found if normalise_order_number(order.number) in numbers]
         chosen = named or found[:MOST_REPORTED]
         if not chosen:
             turn.say("orders_none")
@@ -90,10 +111,7 @@ def _report(
 ) -> list[dict[str, Any]]:
     if needs_identity(turn):
         return ask_identity_for(action)
-    with database().read() as session:
-        scope = identity.scope_of(session, turn.conversation_id, turn.now)
-        found = status.standings(session, scope, turn.now) if scope else []
-    relevant = _narrowed(turn, [standing for standing in found if is_relevant(standing)])
+    relevant = _narrowed(turn, [each for each in _standings(turn) if is_relevant(each)])
     if not relevant:
         turn.say(none_key, buttons=[wording.start_button(turn)])
         return [offer("action_returns_begin")]
@@ -104,19 +122,30 @@ def _report(
 
 def _narrowed(turn: Turn, found: list[Standing]) -> list[Standing]:
     """Those named by number; otherwise the open ones, and when none is open the latest."""
-    numbers = _mentioned(turn, "rma_number") | _mentioned(turn, "order_number")
-    named = [
-        standing
-        for standing in found
-        if {standing.document.rma_number, standing.document.order_number.upper().lstrip("#")}
-        & numbers
-    ]
+    numbers = _mentioned_numbers(turn)
+    named = [standing for standing in found if _numbers_of(standing) & numbers]
     if named:
         return named
     is_open = [
         standing for standing in found if standing.document.status not in states.RETURN_ENDED
     ]
     return is_open[:MOST_REPORTED] or found[:1]
+
+
+def _standings(turn: Turn) -> list[Standing]:
+    """All returns that the conversation may see, latest first."""
+    with database().read() as session:
+        scope = identity.scope_of(session, turn.conversation_id, turn.now)
+        return status.standings(session, scope, turn.now) if scope else []
+
+
+def _numbers_of(standing: Standing) -> set[str]:
+    document = standing.document
+    return {document.rma_number, normalise_order_number(document.order_number)}
+
+
+def _mentioned_numbers(turn: Turn) -> set[str]:
+    return _mentioned(turn, "rma_number") | _mentioned(turn, "order_number")
 
 
 def _mentioned(turn: Turn, kind: str) -> set[str]:
@@ -127,7 +156,7 @@ def _owes_money(standing: Standing) -> bool:
     return any(line.outcome == "refund" for line in standing.document.lines)
 
 
-def say_standing(turn: Turn, standing: Standing) -> None:
+def say_standing(turn: Turn, standing: Standing, *, with_breakdown: bool = False) -> None:
     """One return: what it is, where it stands with dates, what comes next and by when."""
     document = standing.document
     parts = [
@@ -141,6 +170,7 @@ def say_standing(turn: Turn, standing: Standing) -> None:
         ),
         _stage_text(turn, standing),
     ]
+    parts += _breakdown_texts(turn, standing) if with_breakdown else []
     parts += _money_texts(turn, standing)
     parts += _exchange_texts(turn, standing)
     turn.say_text("\n".join(parts), buttons=_next_buttons(turn, standing))
@@ -165,6 +195,7 @@ def _stage_text(turn: Turn, standing: Standing) -> str:
         arrived_on=on(document.arrived_at),
         inspected_on=on(document.inspected_at),
         closed_on=on(document.closed_at),
+        inspection_days=standing.inspection_working_days,
         inspection_by=formatting.day(standing.inspection_by, turn.language)
         if standing.inspection_by
         else "",
@@ -196,6 +227,17 @@ def _money_texts(turn: Turn, standing: Standing) -> list[str]:
     rejected = sum(line.rejected for line in standing.document.lines)
     if rejected:
         texts.append(turn.label("returns_status_units_rejected", count=rejected))
+    return texts
+
+
+def _breakdown_texts(turn: Turn, standing: Standing) -> list[str]:
+    """What was paid for the accepted items, and that a discount on the order is the reason where it is."""
+    document = standing.document
+    items_minor = sum(refund.breakdown.get("items_minor", 0) for refund in document.refunds)
+    items = formatting.money(items_minor, document.currency, turn.language)
+    texts = [turn.label("refunds_breakdown", items=items)]
+    if any(line.paid_minor < line.list_minor for line in document.refund_lines):
+        texts.append(turn.label("refunds_breakdown_discount"))
     return texts
 
 

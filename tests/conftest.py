@@ -23,6 +23,7 @@ pytest_plugins = [
     "tests.servers.smtp",
     "tests.servers.browser",
     "tests.servers.databases",
+    "tests.servers.product",
 ]
 
 

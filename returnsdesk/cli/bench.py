@@ -11,7 +11,6 @@ class Measurements(LazyGroup):
     """All measurements."""
 
     entries = {
-        "turns": Entry("returnsdesk.cli.bench_turns", "Turns of conversation in a second."),
         "import": Entry("returnsdesk.cli.bench_import", "Orders that an import loads in a second."),
     }
 

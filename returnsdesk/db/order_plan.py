@@ -21,7 +21,7 @@ from returnsdesk.domain.mentions import (
     normalise_order_number,
     normalise_postcode,
 )
-from returnsdesk.domain.money import allocate, split_evenly
+from returnsdesk.domain.money import allocate, split_evenly, to_major
 
 _PAYMENT_KINDS: Final = ("credit_card", "paypal", "gift_card", "invoice", "store_credit")
 
@@ -237,8 +237,10 @@ def _check_payments(
             raise LineRejected(f"more is refunded to {method_id} than was paid with it")
     captured = sum(payment["captured_minor"] for payment in payments.values())
     if payments and captured != total:
-        digits = f"{captured} of {total} minor units of {record.currency}"
-        raise LineRejected(f"the payments do not add up to what the order costs ({digits})")
+        paid, cost = (to_major(amount, record.currency) for amount in (captured, total))
+        raise LineRejected(
+            f"the payments do not add up: {paid} {record.currency} were paid, the order costs {cost}"
+        )
 
 
 def _parcels_of_units(record: OrderRecord) -> dict[str, tuple[str | None, ...]]:

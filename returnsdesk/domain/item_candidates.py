@@ -89,8 +89,8 @@ def _by_product(
         if best > UNRELATED:
             matches.append((best, {place for place in everything if kin[place] == best}))
     if not matches:
-        has_name = bool(_places_in(clause, words.names))
-        return (everything if has_name or not clause.products else ()), True
+        has_other = bool(_places_in(clause, words.names)) or _are_options(clause)
+        return (everything if has_other or not clause.products else ()), True
     best = max(kin for kin, _ in matches)
     sets = [places for kin, places in matches if kin == best or kin >= AKIN]
     together = set.intersection(*sets)
@@ -98,6 +98,14 @@ def _by_product(
         return tuple(sorted(together)), best >= AKIN
     # "The boots I bought with the kettle": one of them may only be mentioned.
     return tuple(sorted(set.union(*sets))), False
+
+
+def _are_options(clause: Clause) -> bool:
+    """Whether every product word of the clause is an option as well: "the glass one"."""
+    return all(
+        any(option.start <= product.start < option.end for option in clause.options)
+        for product in clause.products
+    )
 
 
 def _by_names(
@@ -118,7 +126,7 @@ def _by_names(
         return places, not touching
     chosen = tuple(place for place, score in scores.items() if score == best)
     pointing = [name for name in names if set(chosen) & words.names[name]] or attributes
-    return chosen, bool(clause.products) or any(
+    return chosen, bool(clause.products or clause.options) or any(
         is_pointed_at(reading, place, place + 1) for place in pointing
     )
 
@@ -166,6 +174,9 @@ def _is_item(option: OptionWord, reading: Reading) -> bool:
     before = reading.words[option.start - 1] if option.start else ""
     is_alone = option.end - option.start == len(reading.words)
     has_pointer = before in _POINTING or option.end in reading.places_of("one") or is_alone
+    if option.kind in (SIZE, MEASURE):
+        # A size alone is more often the one that is wanted or asked about.
+        return has_pointer and "?" not in reading.text
     return option.kind != FEATURE or has_pointer
 
 

@@ -137,7 +137,25 @@ def _joints(reading: Reading) -> dict[int, str]:
             if found.start in hidden or (joint == "except" and _is_except_of_option(reading, found.end)):
                 continue
             joints[found.start] = joint
+    for place in _denials(reading):
+        joints.setdefault(place, "and")
     return joints
+
+
+def _denials(reading: Reading) -> list[int]:
+    """Negations between two items ("spodnie a nie sweter", "jakka ikke buksa"): what follows is ruled out."""
+    named = [*find_products(reading), *find_options(reading.text)]
+    ends, starts = {word.end for word in named}, {word.start for word in named}
+    joining = reading.places_of("and", "but")
+    denials = []
+    for place in reading.places_of("not"):
+        after = place + 1
+        while after < len(reading.words) and reading.words[after] in DETERMINERS:
+            after += 1
+        follows_item = place in ends or place - 1 in joining or reading.words[place - 1 : place] == ("a",)
+        if after in starts and follows_item:
+            denials.append(place)
+    return denials
 
 
 def _is_except_of_option(reading: Reading, place: int) -> bool:
@@ -165,8 +183,16 @@ def find_ordinals(reading: Reading) -> list[tuple[int, int]]:
     hidden = reading.places_of("not_ordinals", "newer", "older", "rest")
     found = []
     for phrase in reading.find(vocabulary("ordinals")):
-        if phrase.start not in hidden and _points(reading, phrase.start, phrase.end):
-            found.append((phrase.start, int(min(phrase.meanings, key=int))))
+        if phrase.start in hidden:
+            continue
+        ordinal = int(min(phrase.meanings, key=int))
+        following = vocabulary("numbers").at(reading.words, phrase.end, reading.languages) if phrase.end < len(reading.words) else None
+        if ordinal == 1 and following and not reading.is_break(phrase.end):
+            # "The first three"
+            count = int(min(following.meanings, key=int))
+            found.extend((phrase.start, place) for place in range(1, count + 1))
+        elif _points(reading, phrase.start, phrase.end):
+            found.append((phrase.start, ordinal))
     for section, ordinal in (("last", LAST), ("top", 1)):
         for phrase in reading.signals(section):
             is_new = all(place != phrase.start for place, _ in found)
@@ -195,6 +221,8 @@ def _numbered(reading: Reading) -> list[tuple[int, int]]:
         if place >= len(reading.words) or reading.is_break(place):
             continue
         word = reading.words[place]
+        if reading.words[phrase.start] == "no" and not word.isdecimal():
+            continue
         named = vocabulary("numbers").at(reading.words, place, reading.languages)
         if word.isdecimal() and len(word) <= 2 and int(word):
             found.append((place, int(word)))
@@ -211,7 +239,7 @@ def _rule_out(clauses: list[Clause], reading: Reading) -> None:
     for number, clause in enumerate(clauses):
         after = clauses[number + 1] if number + 1 < len(clauses) else None
         is_kept = bool(clause.flags & {"keep", "stays"}) and "not" not in clause.flags
-        if is_kept or _is_praised(clause, after, reading) or _is_denied(clause, reading, negations):
+        if is_kept or _is_praised(clause, after, reading) or _is_denied(clause, after, reading, negations):
             clause.is_excluded = True
 
 
@@ -224,7 +252,9 @@ def _is_praised(clause: Clause, after: Clause | None, reading: Reading) -> bool:
     return after is None or after.joint == "stop" or bool(after.products)
 
 
-def _is_denied(clause: Clause, reading: Reading, negations: frozenset[int]) -> bool:
+def _is_denied(
+    clause: Clause, after: Clause | None, reading: Reading, negations: frozenset[int]
+) -> bool:
     """ "Not the socks", "spodnie nie", "die Socken nicht": the negation stands right at the item, no verb between."""
     named = [*clause.products, *clause.options]
     if not named or "not" not in clause.flags:
@@ -234,7 +264,8 @@ def _is_denied(clause: Clause, reading: Reading, negations: frozenset[int]) -> b
     while before >= clause.start and reading.words[before] in DETERMINERS:
         before -= 1
     if before in negations and before >= clause.start:
-        return before == clause.start or _is_no(reading, before - 1)
+        is_contrast = after is not None and after.joint == "but" and bool(after.products or after.options)
+        return before == clause.start or is_contrast or _is_no(reading, before - 1)
     starts_with_item = all(reading.words[place] in DETERMINERS for place in range(clause.start, first))
     skipped = 1 if clause.joint in ("and", "but") else 0
     starts_with_item = starts_with_item or all(

@@ -17,7 +17,7 @@ from returnsdesk.domain.item_profile import Item
 from returnsdesk.domain.item_words import ItemWords, find_item_words
 from returnsdesk.domain.products import find_products
 from returnsdesk.domain.reading import Reading, read
-from returnsdesk.domain.text import LONGEST_TEXT
+from returnsdesk.domain.text import LONGEST_TEXT, fold
 from returnsdesk.domain.words import vocabulary
 
 __all__ = ["Item", "ItemMatch", "match_items"]
@@ -66,8 +66,8 @@ def match_items(text: str, items: Sequence[Item]) -> ItemMatch:
     if not items or not reading.words:
         return _nothing_said(items, is_about_items=bool(find_products(reading)))
     pool, is_narrowed = _pool(reading, items)
-    if len(pool) > 1 and _NUMBER.fullmatch(text.strip()):
-        return _numbered(int(text.strip(" .#")), pool)
+    if len(pool) > 1 and _NUMBERS.fullmatch(fold(text).strip()):
+        return _numbered([int(number) for number in re.findall(r"\d+", text)], pool)
     words = find_item_words(reading, pool)
     outcome = _Outcome()
     clauses = _joined(find_clauses(reading, words.mistyped), words, pool, reading)
@@ -93,18 +93,19 @@ def _nothing_said(items: Sequence[Item], *, is_about_items: bool) -> ItemMatch:
     return ItemMatch(keys, {}, bool(keys), is_about_items, keys)
 
 
-_NUMBER = re.compile(r"#?\s?\d{1,2}\s?\.?")
+_NUMBERS = re.compile(r"#?\d{1,2}\.?(?:(?:\s?[,&+]\s?|\s(?:and|en|und|og|i|oraz)\s)#?\d{1,2}\.?)*")
 
 
-def _numbered(number: int, pool: Sequence[Item]) -> ItemMatch:
-    """A bare number is a place in the list, unless it may be a number of pieces or a size."""
-    if not 1 <= number <= len(pool):
+def _numbered(numbers: list[int], pool: Sequence[Item]) -> ItemMatch:
+    """Bare numbers are places in the list, unless a single one may be a number of pieces or a size."""
+    if not all(1 <= number <= len(pool) for number in numbers):
         return ItemMatch((), {}, False, False)
-    key = pool[number - 1].key
-    is_other = any(
-        item.quantity > 1 or str(number) in map(str.strip, item.options.values()) for item in pool
+    keys = tuple(pool[number - 1].key for number in sorted(set(numbers)))
+    values = {value for item in pool for value in item.options.values()}
+    is_other = len(numbers) == 1 and (
+        any(item.quantity > 1 for item in pool) or str(numbers[0]) in values
     )
-    return ItemMatch((key,), {}, not is_other, True, () if is_other else (key,))
+    return ItemMatch(keys, {}, not is_other, True, () if is_other else keys)
 
 
 def _only_narrowed(pool: Sequence[Item]) -> ItemMatch:

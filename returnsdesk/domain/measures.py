@@ -64,6 +64,9 @@ TOUCHING_UNITS = {"m": ("length", 1000.0), "g": ("weight", 1.0), "w": ("power", 
 _UNIT_NAMES = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
 NUMBER = r"\d+(?:[.,]\d+)?"
 _MEASURE = re.compile(rf"(?<![\w.,])({NUMBER})(?:[\s-]?({_UNIT_NAMES})|([mgw]))(?![\w])")
+_WRITTEN_LITRE = re.compile(
+    r"(?<!\w)(?:(half a|half|halbe[nr]?|halve|een halve|halv|pol)|a|one|een|einen?|en|ett|jeden)\s?(?:litre|liter|litra|litr)s?(?!\w)"
+)
 LETTER_SIZE = r"(?:x{1,4}[sl]|[2-6]\s?x[sl]|[sml])"
 _WHOLE_LETTERS = re.compile(rf"({LETTER_SIZE})(?:\s?[/-]\s?({LETTER_SIZE}))?")
 _PAPER = re.compile(r"a([0-9])")
@@ -129,10 +132,11 @@ def is_same_size(asked: str, value: str) -> bool:
     if wanted is None or offered is None:
         return False
     if wanted.kind != offered.kind:
-        # "104 cm" for the size "104", "15" for the screen size "15-inch"; a shop's own number stays itself.
-        if "number" not in (wanted.kind, offered.kind) or len(wanted.amounts) != 1:
+        # "104 cm" for the size "104", "15" for the screen size "15-inch", "50" for "50 x 50 cm".
+        if "number" not in (wanted.kind, offered.kind):
             return False
-        return re.findall(NUMBER, fold(asked)) == re.findall(NUMBER, fold(value))
+        numbers, offers = (list(map(_number, re.findall(NUMBER, fold(text)))) for text in (asked, value))
+        return numbers == offers or (len(numbers) == 1 and set(offers) == set(numbers))
     if offered.is_range and len(wanted.amounts) == 1:
         return offered.amounts[0] <= wanted.amounts[0] <= offered.amounts[1]
     if len(wanted.amounts) != len(offered.amounts):
@@ -159,7 +163,11 @@ def size_order(values: Iterable[str]) -> list[str]:
 def find_measures(text: str) -> list[Mention]:
     """Amounts with their unit in a message ("1000 ml", "1,5 liter", "15 inch", "5 ft"); the value is as written."""
     folded, places = fold_with_places(text[:LONGEST_TEXT])
-    return [
+    found = [
         Mention("measure", match.group(), places[match.start()], places[match.end() - 1] + 1)
         for match in _MEASURE.finditer(folded)
     ]
+    for match in _WRITTEN_LITRE.finditer(folded):
+        value = "500 ml" if match.group(1) else "1 liter"
+        found.append(Mention("measure", value, places[match.start()], places[match.end() - 1] + 1))
+    return found

@@ -13,7 +13,7 @@ from returnsdesk.domain.text import fold
 from returnsdesk.domain.typos import closest
 from returnsdesk.domain.words import is_everyday, product_names, vocabulary
 
-COLOUR, FEATURE, SIZE, MEASURE = "colour", "feature", "size", "measure"
+COLOUR, FEATURE, SIZE, MEASURE, VALUE = "colour", "feature", "size", "measure", "value"
 
 # A shade is met by the name of its family: navy shoes are "the blue ones".
 _FAMILIES: Mapping[str, tuple[str, ...]] = {
@@ -183,6 +183,8 @@ def colour_match(asked: Iterable[str], offered: Iterable[str]) -> int:
 
 def option_match(word: OptionWord, name: str, value: str) -> int:
     """How well a catalogue option is what the words name: 2 exactly, 1 nearly, 0 not at all."""
+    if word.kind == VALUE:
+        return _EXACT if fold(value) in map(fold, word.values) else 0
     if word.kind == COLOUR:
         return colour_match(word.values, colours_of(value)) if is_colour_name(name) or colours_of(value) else 0
     if word.kind == FEATURE:

@@ -20,12 +20,13 @@ from returnsdesk.services.views import RefundView, ReturnView, return_view
 class Standing:
     """A return and what comes next for it.
 
-    `inspection_by` is the last day of our promise once the parcel is here, `is_late` says that it has passed.
-    `money_from` and `money_to` bound the day on which paid-back money shows, once it is paid back; after that it is
-    overdue.
+    `inspection_working_days` is our promise, `inspection_by` its last day once the parcel is here, `is_late` says that
+    it has passed. `money_from` and `money_to` bound the day on which paid-back money shows, once it is paid back; after
+    that it is overdue.
     """
 
     document: ReturnView
+    inspection_working_days: int
     inspection_by: date | None
     is_late: bool
     money_from: date | None
@@ -52,6 +53,7 @@ def _standing(document: Return, now: datetime) -> Standing:
     money = _money_days(view, policy)
     return Standing(
         document=view,
+        inspection_working_days=policy.return_.inspection_working_days,
         inspection_by=inspection_by,
         is_late=view.status == states.ARRIVED
         and inspection_by is not None

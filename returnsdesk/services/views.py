@@ -11,7 +11,10 @@ from returnsdesk.db.models import Exchange, Refund, Return, ReturnLine
 
 @dataclass(frozen=True)
 class ReturnLineView:
-    """One line of a return; `new_sku` and `new_options` are set when it is an exchange."""
+    """One line of a return; `new_sku` and `new_options` are set when it is an exchange.
+
+    `paid_minor` is what was paid for its units after all discounts, `list_minor` what they cost before.
+    """
 
     line_external_id: str
     name: str
@@ -22,6 +25,7 @@ class ReturnLineView:
     accepted: int
     rejected: int
     paid_minor: int
+    list_minor: int
     new_sku: str | None = None
     new_options: Mapping[str, str] | None = None
 
@@ -123,6 +127,7 @@ def _line_view(line: ReturnLine) -> ReturnLineView:
         accepted=line.accepted,
         rejected=line.rejected,
         paid_minor=sum(claim.unit.paid_minor for claim in live),
+        list_minor=line.order_line.unit_price_minor * len(live),
         new_sku=new_variant.sku if new_variant else None,
         new_options=dict(new_variant.options) if new_variant else None,
     )

@@ -58,7 +58,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Actions:
     """An action server on loopback that answers as a test tells it."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}/webhook"
         self.calls: list[dict[str, Any]] = []
         self.connections: set[Any] = set()
         self.answer: Callable[[dict[str, Any]], Awaitable[web.Response]] = self._status
@@ -67,7 +68,7 @@ class Actions:
         return answered([{"text": "On its way."}])
 
     async def handle(self, request: web.Request) -> web.Response:
-        self.connections.add(request.transport.get_extra_info("peername"))  # type: ignore[union-attr]
+        self.connections.add(request.transport)
         call = await request.json()
         self.calls.append(call)
         return await self.answer(call)
@@ -94,14 +95,13 @@ def answers(
 @pytest_asyncio.fixture
 async def actions() -> AsyncIterator[Actions]:
     """The action server, up; `actions.url` is its address."""
-    behaviour = Actions()
+    port = free_port()
+    behaviour = Actions(port)
     app = web.Application()
     app.router.add_post("/webhook", behaviour.handle)
     runner = web.AppRunner(app)
     await runner.setup()
-    port = free_port()
     await web.TCPSite(runner, "127.0.0.1", port).start()
-    behaviour.url = f"http://127.0.0.1:{port}/webhook"  # type: ignore[attr-defined]
     yield behaviour
     await runner.cleanup()
 
@@ -184,7 +184,7 @@ async def desk(served: tuple[Sanic, str], actions: Actions) -> AsyncIterator[Des
     """The channel with empty stores and the test's own action server."""
     app, url = served
     agent: DeskAgent = app.ctx.agent
-    endpoint = ActionEndpoint(actions.url, enable_selective_domain=True)  # type: ignore[attr-defined]
+    endpoint = ActionEndpoint(actions.url, enable_selective_domain=True)
     agent.action_endpoint = endpoint
     assert agent.processor is not None
     agent.processor.action_endpoint = endpoint

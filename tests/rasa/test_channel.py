@@ -32,7 +32,7 @@ from tests.rasa.conftest import Actions, Desk, answered, answers
 async def test_nobody_gets_in_without_the_token(
     desk: Desk, header: str | None, method: str, path: str
 ) -> None:
-    headers = {} if header is None else {"Authorization": header.encode("latin-1")}
+    headers = {} if header is None else {b"Authorization": header.encode("latin-1")}
     async with httpx.AsyncClient(base_url=desk.client.base_url) as stranger:
         response = await stranger.request(method, path, headers=headers, content=b"{}")
     assert response.status_code == 401

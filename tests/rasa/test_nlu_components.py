@@ -139,7 +139,7 @@ def test_masking_keeps_the_words_around_a_mention() -> None:
 
 
 def test_mentions_become_entities_with_place_and_extractor() -> None:
-    extractor = MentionsExtractor.create({}, None, None, CONTEXT)  # type: ignore[arg-type]
+    extractor = MentionsExtractor.create({}, None, None, CONTEXT)
     text = "order W2611340, write to ada@example.com"
     message = Message({TEXT: text, ENTITIES: [{"entity": "other", "extractor": "someone"}]})
     extractor.process([message])
@@ -157,6 +157,6 @@ def test_mentions_become_entities_with_place_and_extractor() -> None:
 
 
 def test_a_message_without_mentions_has_an_empty_list() -> None:
-    extractor = MentionsExtractor.create({}, None, None, CONTEXT)  # type: ignore[arg-type]
+    extractor = MentionsExtractor.create({}, None, None, CONTEXT)
     message = Message({TEXT: "hello"})
     assert extractor.process([message])[0].get(ENTITIES) == []

@@ -1,0 +1,84 @@
+"""Conversations as shoppers have them, through the running product; each file in a language's folder is one.
+
+`shopper` is a customer's id in the shop or `guest`. A turn `says` a text or `presses` a button; `hears` are parts of the
+answer, `never` parts that must not be in it, `buttons` labels in their order (all of them, or the first ones with `...`
+at the end). `{mailed_code}` stands for the code in the newest mail. `record` is what the database holds afterwards.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from sqlalchemy import select
+
+from returnsdesk.db.models import Order, Return
+from returnsdesk.services.views import ReturnView, return_view
+from tests.servers.product import Product, Shopper
+
+SCENARIOS = sorted(Path(__file__).parent.glob("*/*.yml"))
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_conversation(product: Product, path: Path) -> None:
+    scenario = yaml.safe_load(path.read_text(encoding="utf-8"))
+    name = scenario["shopper"]
+    shopper = product.shopper(None if name == "guest" else name, language=path.parent.name)
+    before = _returns(product, scenario)
+    for turn in scenario["turns"]:
+        _play(shopper, turn)
+    made = [view for view in _returns(product, scenario) if view not in before]
+    _check_record(scenario.get("record") or {}, made)
+
+
+def _play(shopper: Shopper, turn: dict[str, Any]) -> None:
+    if "presses" in turn:
+        answer = shopper.presses(turn["presses"])
+    else:
+        answer = shopper.says(_filled(shopper, turn["says"]))
+    for part in turn.get("hears", []):
+        assert re.search(part, answer, re.IGNORECASE), f"{part!r} is missing in:\n{answer}"
+    for part in turn.get("never", []):
+        assert not re.search(part, answer, re.IGNORECASE), f"{part!r} stands in:\n{answer}"
+    if "buttons" in turn:
+        wanted, labels = list(turn["buttons"]), shopper.labels()
+        if wanted[-1] == "...":
+            wanted.pop()
+            labels = labels[: len(wanted)]
+        assert labels == wanted
+
+
+def _filled(shopper: Shopper, text: str) -> str:
+    if "{mailed_code}" not in text:
+        return text
+    found = re.search(r"\b(\d{6})\b", shopper.mails()[0]["text"])
+    assert found, "the newest mail holds no code"
+    return text.replace("{mailed_code}", found.group(1))
+
+
+def _returns(product: Product, scenario: dict[str, Any]) -> list[ReturnView]:
+    number = (scenario.get("record") or {}).get("order")
+    with product.database.read() as session:
+        rows = session.scalars(select(Return).join(Order).where(Order.number == number))
+        return [return_view(document) for document in rows]
+
+
+def _check_record(record: dict[str, Any], made: list[ReturnView]) -> None:
+    if "lines" not in record:
+        assert made == []
+        return
+    assert len(made) == 1, f"{len(made)} returns were made"
+    lines = [
+        {
+            "line": line.line_external_id,
+            "quantity": line.quantity,
+            "reason": line.reason,
+            "outcome": line.outcome,
+            **({"new_sku": line.new_sku} if line.new_sku else {}),
+        }
+        for line in made[0].lines
+    ]
+    assert lines == record["lines"]

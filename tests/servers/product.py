@@ -1,0 +1,116 @@
+"""The whole product as `returnsdesk up` starts it, on ports and data of the run's own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from returnsdesk.cli.chat_client import ChatClient, Message
+from returnsdesk.db.session import Database
+from returnsdesk.services import identity
+from returnsdesk.settings import Settings, load_settings
+from tests.servers.processes import free_port, running
+
+# Loading a model on a busy machine, after training one if there is none.
+SECONDS_TO_START = 400
+SECONDS_TO_ANSWER = 60
+
+
+@dataclass(frozen=True)
+class Product:
+    """A running product: its settings, its database, its supervisor's log and process id."""
+
+    settings: Settings
+    database: Database
+    log: Path
+    process_id: int
+
+    def shopper(self, external_id: str | None = None, language: str = "en") -> Shopper:
+        """Somebody who opens the chat: a guest, or a customer whom the shop has logged in."""
+        return Shopper(self, external_id, language)
+
+
+class Shopper:
+    """One conversation through the desk's real entry."""
+
+    def __init__(self, product: Product, external_id: str | None, language: str) -> None:
+        """Open the chat."""
+        self._client = ChatClient(product.settings)
+        token = None
+        if external_id is not None:
+            now = datetime.now(timezone.utc)
+            token = identity.shop_login_token(
+                external_id, key=product.settings.shop_login_key, now=now
+            )
+        self._client.open(language, token)
+        self._said: list[Message] = []
+
+    def says(self, text: str) -> str:
+        """Type a message; everything that the desk answers, as one text."""
+        self._client.say(text)
+        return self._listen()
+
+    def presses(self, label: str) -> str:
+        """Press the button whose label begins so, of the last answer."""
+        buttons = [button for said in self._said for button in said.get("buttons") or []]
+        token = next(each["token"] for each in buttons if each["title"].startswith(label))
+        self._client.press(token)
+        return self._listen()
+
+    def sends(self, text: str) -> None:
+        """Type a message without waiting for the answer."""
+        self._client.say(text)
+
+    def hears(self, seconds: float = SECONDS_TO_ANSWER) -> str:
+        """Wait for the answer to what was sent."""
+        return self._listen(seconds)
+
+    def labels(self) -> list[str]:
+        """Labels of the buttons of the last answer."""
+        return [button["title"] for said in self._said for button in said.get("buttons") or []]
+
+    def mails(self) -> list[dict[str, str]]:
+        """The demo's mailbox, newest first."""
+        return self._client.mails()
+
+    def _listen(self, seconds: float = SECONDS_TO_ANSWER) -> str:
+        self._said = list(self._client.answers(seconds))
+        return "\n".join(message["text"] for message in self._said)
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """The product with the sample shop; conversations of one test must not need what another left."""
+    state = tmp_path_factory.mktemp("product")
+    port = free_port()
+    environment = {
+        **os.environ,
+        "VAR_DIR": str(state),
+        "DATABASE_URL": f"sqlite:///{state / 'returnsdesk.db'}",
+        "DESK_PORT": str(port),
+        "RASA_PORT": str(free_port()),
+        "ACTIONS_PORT": str(free_port()),
+        "PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "DEMO_MODE": "true",
+    }
+    log = state / "up.log"
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        settings = load_settings()
+    with running(
+        [sys.executable, "-m", "returnsdesk", "up"],
+        answers=lambda: "is ready" in log.read_text(encoding="utf-8", errors="replace"),
+        log=log,
+        environment=environment,
+        seconds_to_start=SECONDS_TO_START,
+    ) as process:
+        database = Database(settings.resolved_database_url)
+        yield Product(settings, database, log, process.pid)
+        database.dispose()
