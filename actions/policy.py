@@ -147,10 +147,12 @@ def _free_cases(turn: Turn, policy: Policy) -> list[str]:
 
 
 def _fee_at_hand(turn: Turn) -> tuple[int, str] | None:
-    """Fee in minor units and currency for the open draft; None while nothing is chosen."""
+    """Fee in minor units and currency for the open draft; None while it is not clear what it will be."""
     with database().read() as session:
         draft = drafts.latest(session, turn.conversation_id, turn.now)
-        if draft is None or draft.state != "open" or draft.order is None or not draft.lines:
+        if draft is None or draft.state != "open" or draft.order is None:
+            return None
+        if not draft.lines or any(line.outcome is None for line in draft.lines):
             return None
         lines = drafts.requested_lines(draft)
         fee_minor = returns.request_fee_minor(session, draft.order, lines, draft.settlement)

@@ -108,7 +108,9 @@ def _by_label(text: str, labels: Sequence[str]) -> int | None:
         same_marks = [place for place, label in enumerate(labels) if label.strip() == text.strip()]
         return _only(same_marks)
     joined = "".join(said)
-    return _only([place for place, label in enumerate(labels) if "".join(read(label).words) == joined])
+    return _only(
+        [place for place, label in enumerate(labels) if "".join(read(label).words) == joined]
+    )
 
 
 def _by_number(text: str, labels: Sequence[str]) -> int | None:
@@ -117,7 +119,9 @@ def _by_number(text: str, labels: Sequence[str]) -> int | None:
     if not match:
         return None
     number = match.group(1)
-    is_bare = fold(text).strip().startswith(number) and not text.strip()[len(number) :][:1].isalpha()
+    is_bare = (
+        fold(text).strip().startswith(number) and not text.strip()[len(number) :][:1].isalpha()
+    )
     named = [place for place, label in enumerate(labels) if number in read(label).words[:1]]
     if named and is_bare:
         return _only(named)
@@ -138,7 +142,11 @@ def _begins_with(label: str, section: str) -> bool:
     """Whether a label is an answer of this kind: its first word says it."""
     first = read(label).words[:1]
     other = "no" if section == "yes" else "yes"
-    return bool(first) and 0 in read(first[0]).places_of(section) and 0 not in read(first[0]).places_of(other)
+    return (
+        bool(first)
+        and 0 in read(first[0]).places_of(section)
+        and 0 not in read(first[0]).places_of(other)
+    )
 
 
 def _by_order(text: str, labels: Sequence[str]) -> int | None:
@@ -189,7 +197,9 @@ def _weight(word: str, said: frozenset[str]) -> int:
         return _SAID
     kind, _, name = word.partition(":")
     if kind == "product":
-        kin = best_kinship([other[len("product:") :] for other in said if other.startswith("product:")], [name])
+        kin = best_kinship(
+            [other[len("product:") :] for other in said if other.startswith("product:")], [name]
+        )
         return {SAME: _SAID, AKIN: _NEARLY_SAID}.get(kin, 0)
     is_slip = not name and any(":" not in other and is_typo_of(other, word) for other in said)
     return _NEARLY_SAID if is_slip else 0
@@ -211,5 +221,3 @@ def _telling_words(text: str) -> frozenset[str]:
     words |= {f"size:{mention.value.upper()}" for mention in find_sizes(text)}
     words |= {f"product:{kind}" for product in find_products(reading) for kind in product.products}
     return frozenset(words)
-
-

@@ -108,6 +108,7 @@ def check(
         *_quantity_findings(line, wish, policy, now),
         *_window_findings(line, wish, shopper, policy, now),
         *_fee_findings(line, wish, shopper, policy),
+        *_review_findings(wish, policy),
     ]
     order = (BLOCK, REVIEW, FEE, INFO)
     return sorted(findings, key=lambda finding: order.index(finding.severity))
@@ -209,3 +210,7 @@ def _fee_findings(
 ) -> list[Finding]:
     fee = return_fee_minor(line, wish, shopper, policy)
     return [Finding("RETURN_FEE", FEE, {"fee_minor": fee})] if fee else []
+
+
+def _review_findings(wish: Wish, policy: Policy) -> list[Finding]:
+    return [Finding("REASON_REVIEW", REVIEW)] if wish.reason in policy.review.reasons else []

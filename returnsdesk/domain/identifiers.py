@@ -7,38 +7,33 @@ import unicodedata
 
 from returnsdesk.domain.reading import Reading, read
 from returnsdesk.domain.text import LONGEST_TEXT, Mention, fold, fold_with_places
-from returnsdesk.domain.words import is_everyday
+from returnsdesk.domain.words import alternatives, is_everyday, product_names, word_set
 
-_ORDER_WORD = (
-    r"(?:order|orders|ordernr|ordernummer|ordrenummer|ordrenummeret|ordrenr|ordre|ordren|bestelling|bestelnummer|bestelnr|"
-    r"bestellnummer|bestellung|bestellnr|bestillingsnummer|bestilling|bestillingen|auftrag|auftragsnummer|auftragsnr|"
-    r"zamowienie|zamowienia|zamowieniu|zamowieniem|zam|aankoop|kjop|purchase)"
-)
-_FILLER = r"(?:[\s.:]*\b(?:no|nr|number|num|nummer|numer|numerze|numeru|o|is|er|was|ist|jest|to|het|lautet|met|with|mit|med|z|id|code)\b)"
+_FILLER = rf"(?:[\s.:]*\b(?:{alternatives('order_fillers')})\b)"
 _KEYED_ORDER = re.compile(
-    rf"\b{_ORDER_WORD}\b{_FILLER}{{0,3}}[\s.:=]*#?\s*((?:[a-z]{{1,4}}-?)?\d{{3,12}})(?![\w@])"
+    rf"\b(?:{alternatives('order_words')})\b{_FILLER}{{0,3}}[\s.:=]*#?\s*((?:[a-z]{{1,4}}-?)?\d{{3,12}})(?![\w@])"
 )
 # "Number" alone says order only before a number long enough to be one, and short enough to be no telephone's.
-_NUMBERED_ORDER = re.compile(r"\b(?:number|nummer|nummeret|numer|nr)[\s.:]*(?:(?:is|er|to|ist)\s)?\s*(\d{5,8})(?![\w@])")
+_NUMBERED_ORDER = re.compile(
+    rf"\b(?:{alternatives('number_words')}|nr){_FILLER}{{0,2}}[\s.:]*(\d{{5,8}})(?![\w@])"
+)
 _LETTERED_ORDER = re.compile(r"(?<![\w@.-])#?\s?([a-z]{1,4})(-|\s|)(\d{4,12})(?![\w@]|[.,]\d)")
 _HASHED_ORDER = re.compile(r"(?<!\w)#\s?(\d{3,12})(?![\w@]|[.,]\d)")
 _BARE_ORDER = re.compile(r"(?<![\w.,#@/+€$£-])(\d{5,10})(?![\w@/%€]|[.,-]\d)")
-# Letters before a number that are no order prefix: return numbers, currencies, counting words, countries.
+# Letters before a number that are no order's: of returns, currencies, countries, units and the like.
 _NO_PREFIX = frozenset(
-    ("rma", "nr", "no", "eur", "euro", "kr", "nok", "pln", "zl", "usd", "gbp", "chf", "nl", "de", "pl", "us", "uk", "gb", "at", "be",
-     "plz", "zip", "code", "kod", "tel", "tlf", "the", "it", "is", "to", "er", "z", "na", "in", "i", "a", "en", "op", "id", "num",
-     "ca", "of", "or", "and", "und", "og", "ist", "was", "my", "w nr", "kode", "post", "mm", "ean", "sku", "iban", "from", "for",
-     "um", "am", "ab", "von", "van", "fra", "til", "med", "din", "min", "mein", "h", "x", "s", "m", "l", "d", "n", "box", "huis")
+    ["rma", "eur", "euro", "kr", "nok", "pln", "zl", "usd", "gbp", "chf", "nl", "de", "pl", "us", "uk", "gb", "at", "be", "no", "plz", "zip", "tel", "tlf", "mm", "cm", "ean", "sku", "iban", "x", "s", "m", "l", "d", "n", "h"]
 )
 _RMA = re.compile(r"(?<!\w)rma(?:\s?(?:nr|no|number|nummer|numer))?[\s#:.-]*(\d{3,10})(?!\w)")
 _EMAIL = re.compile(
     r"(?<![\w.+-])([\w.+-]*\w)\s{0,2}(?:@|\(at\)|\[at\])\s{0,2}([\w-]+(?:\s?[.,][\w-]+)*?\s?[.,](?:[a-z]{2,12}))(?![\w-]|[.]\w)"
 )
-_CODE = re.compile(r"(?<![\w.,#@/+€$£-])(\d{6}|\d{3}[ -]\d{3}|\d(?:[ -]\d){5})(?![\w@/%€]|[.,:-]\d|\s\d)")
-_CODE_WORD = re.compile(r"\b(?:code|codes|kode|koden|kod|kodem|kodu|pin|otp)\b")
+_CODE = re.compile(
+    r"(?<![\w.,#@/+€$£-])(\d{6}|\d{3}[ -]\d{3}|\d(?:[ -]\d){5})(?![\w@/%€]|[.,:-]\d|\s\d)"
+)
+_CODE_WORD = re.compile(rf"\b(?:{alternatives('code_words')})\b")
 _POSTCODE_WORD = re.compile(
-    r"\b(?:postcode|post code|postal code|postkode|zip|zip code|zipcode|plz|postleitzahl|postnummer|postnummeret|postnr|poststed|"
-    r"kod pocztowy|kodem pocztowym|kodu pocztowego|pocztowy)\b(?:\s*(?:is|er|ist|to|nr|lautet|:|=|and|i))*\s*[:=]?\s*$"
+    rf"\b(?:{alternatives('postcode_words')})\b(?:\s*(?:{alternatives('order_fillers')}|and|i|:|=))*\s*$"
 )
 _POSTCODES = (
     ("nl", re.compile(r"(?<![\w#-])(?:nl-?\s?)?([1-9]\d{3}\s?(?!sa|sd|ss)[a-z]{2})(?!\w)")),
@@ -50,10 +45,34 @@ _POSTCODES = (
 )
 _TOWN = re.compile(r",?\s+[A-ZÆØÅÄÖÜŁŚŻ][a-zæøåäöüßłóśż]{2,}")
 _COUNTRY_PREFIX = re.compile(r"^(?:NL|DE|NO|PL|US|AT|BE|CH|DK|D|N|A|B|CH)-?(?=\d{4})")
+# In so few words an unknown one behind four digits is the town.
+_SHORT = 8
 # A number of this length that begins with 0 is a telephone's.
 _PHONE_LENGTH = 9
 _TWO_LETTER_WORDS = frozenset(
-    ("ml", "kr", "gb", "mb", "zl", "mm", "cm", "kg", "eu", "uk", "us", "km", "mp", "ft", "st", "pc", "mah", "pm", "am", "cl", "lb")
+    (
+        "ml",
+        "kr",
+        "gb",
+        "mb",
+        "zl",
+        "mm",
+        "cm",
+        "kg",
+        "eu",
+        "uk",
+        "us",
+        "km",
+        "mp",
+        "ft",
+        "st",
+        "pc",
+        "mah",
+        "pm",
+        "am",
+        "cl",
+        "lb",
+    )
 )
 
 
@@ -73,7 +92,9 @@ def order_number_spellings(number: str) -> tuple[str, ...]:
 def is_same_order_number(typed: str, stored: str) -> bool:
     """Whether a typed number means this order; hyphens and a prefix that was left out ("10234") do not matter."""
     one, other = (normalise_order_number(number).replace("-", "") for number in (typed, stored))
-    return bool(one) and (one == other or (one.isdigit() and len(one) >= 4 and re.sub(r"^[A-Z]+", "", other) == one))
+    return bool(one) and (
+        one == other or (one.isdigit() and len(one) >= 4 and re.sub(r"^[A-Z]+", "", other) == one)
+    )
 
 
 def normalise_email(text: str) -> str:
@@ -109,10 +130,33 @@ class _Finder:
         """The original text behind the match."""
         return self.text[self._places[match.end() - 1] + 1 :]
 
+    def has_town_after(self, match: re.Match[str]) -> bool:
+        """Whether a capitalised word follows, or in a short message any word that can be no other thing."""
+        if _TOWN.match(self.after(match)):
+            return True
+        following = re.match(r"\s([^\W\d_]{4,})", self.folded[match.end() :])
+        is_short = len(self.reading.words) <= _SHORT
+        return (
+            bool(following)
+            and is_short
+            and not _is_known_word(following.group(1) if following else "")
+        )
+
     def is_alone(self, match: re.Match[str]) -> bool:
         """Whether nothing but politeness and marks stands around the match."""
         rest = self.folded[: match.start()] + " " + self.folded[match.end() :]
-        return all(is_everyday(word) for word in re.findall(r"[^\W_]+", rest)) and len(rest.split()) <= 4
+        return (
+            all(is_everyday(word) for word in re.findall(r"[^\W_]+", rest))
+            and len(rest.split()) <= 4
+        )
+
+
+def _is_known_word(word: str) -> bool:
+    return (
+        is_everyday(word)
+        or word in product_names()
+        or word in word_set("units") | word_set("pieces")
+    )
 
 
 def find_emails(text: str) -> list[Mention]:
@@ -120,7 +164,9 @@ def find_emails(text: str) -> list[Mention]:
     finder = _Finder(text)
     found = []
     for match in _EMAIL.finditer(finder.folded):
-        if "," in match.group(2) and not re.search(r",(?:com|nl|de|no|pl|org|net|be|eu|at|ch|uk)$", match.group(2)):
+        if "," in match.group(2) and not re.search(
+            r",(?:com|nl|de|no|pl|org|net|be|eu|at|ch|uk)$", match.group(2)
+        ):
             continue
         local, domain = finder.written(match, 1), finder.written(match, 2)
         value = normalise_email(f"{local}@{domain.replace(',', '.')}")
@@ -204,7 +250,8 @@ def find_postcodes(text: str) -> list[Mention]:
         finder.mention("postcode", normalise_postcode(match.group(1)), match)
         for country, pattern in _POSTCODES
         for match in pattern.finditer(finder.folded)
-        if is_postcode_named(text, finder.mention("postcode", "", match)) or _is_postcode(country, match, finder)
+        if is_postcode_named(text, finder.mention("postcode", "", match))
+        or _is_postcode(country, match, finder)
     ]
 
 
@@ -222,5 +269,5 @@ def _is_postcode(country: str, match: re.Match[str], finder: _Finder) -> bool:
     if country in ("gb", "ie"):
         return " " in written or written.isupper() or finder.is_alone(match)
     if country == "four":
-        return bool(_TOWN.match(finder.after(match))) or finder.is_alone(match)
+        return finder.has_town_after(match) or finder.is_alone(match)
     return True

@@ -11,23 +11,10 @@ from returnsdesk.domain.item_words import ItemWords
 from returnsdesk.domain.options import COLOUR, FEATURE, MEASURE, SIZE, OptionWord
 from returnsdesk.domain.products import AKIN, UNRELATED, best_kinship
 from returnsdesk.domain.reading import Reading
-from returnsdesk.domain.words import is_everyday
+from returnsdesk.domain.words import word_set
 
 # In a message of so few words a colour or another attribute alone points at an item; in a longer one it may be anything.
 _SHORT = 6
-_POINTING = frozenset(
-    ("the", "those", "that", "these", "this", "my", "de", "het", "die", "der", "das", "den", "det", "dem", "ten", "ta", "te", "tego", "tej",
-     "deze", "diese", "dieses", "dieser", "disse", "denne", "mijn", "only", "just", "alleen", "nur", "bare", "tylko")
-)
-_PREPOSITIONS = frozenset(
-    ("in", "on", "from", "with", "to", "of", "for", "under", "into", "op", "uit", "met", "im", "aus", "mit", "i", "pa", "fra", "w", "na", "z",
-     "do", "van", "von", "auf", "til", "av", "by", "at")
-)
-_AFTER_ITEM = frozenset(
-    ("is", "are", "was", "back", "too", "doesnt", "dont", "ist", "sind", "war", "zuruck", "zu", "retour", "zijn", "terug", "te", "er", "var",
-     "tilbake", "retur", "jest", "sa", "byly", "byl", "gaat", "gaan", "geht", "gehen", "skal", "should", "must", "passt", "past", "passer",
-     "pasuje", "ma", "must", "kommen", "wraca", "oddaje", "zwrot", "return", "returning", "moet", "moeten", "mag", "muss", "kan", "can")
-)
 
 
 @dataclass(frozen=True)
@@ -135,8 +122,11 @@ def is_pointed_at(reading: Reading, start: int, end: int) -> bool:
     """Whether words that only describe stand for an item here: in a short answer, or as in "the blue ones"."""
     if not (
         reading.is_break(end)
-        or end in reading.places_of("one", "fillers", "instead", "of", "from", "want", "not", "and", "only")
-        or reading.words[end] in _PREPOSITIONS | _AFTER_ITEM
+        or end
+        in reading.places_of(
+            "one", "fillers", "instead", "of", "from", "want", "not", "and", "only"
+        )
+        or reading.words[end] in word_set("prepositions") | word_set("after_item")
     ):
         # "The gold card": the word describes something that is no item.
         return False
@@ -144,7 +134,11 @@ def is_pointed_at(reading: Reading, start: int, end: int) -> bool:
         return True
     before = reading.words[start - 1] if start else ""
     earlier = reading.words[start - 2] if start > 1 else ""
-    return before in _POINTING and earlier not in _PREPOSITIONS
+    return before in _pointing() and earlier not in word_set("prepositions")
+
+
+def _pointing() -> frozenset[str]:
+    return word_set("determiners") | word_set("only")
 
 
 # --- by options -------------------------------------------------------------------------------------------------------
@@ -173,7 +167,7 @@ def _is_item(option: OptionWord, reading: Reading) -> bool:
         return False
     before = reading.words[option.start - 1] if option.start else ""
     is_alone = option.end - option.start == len(reading.words)
-    has_pointer = before in _POINTING or option.end in reading.places_of("one") or is_alone
+    has_pointer = before in _pointing() or option.end in reading.places_of("one") or is_alone
     if option.kind in (SIZE, MEASURE):
         # A size alone is more often the one that is wanted or asked about.
         return has_pointer and "?" not in reading.text

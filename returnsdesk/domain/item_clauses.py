@@ -11,7 +11,7 @@ from returnsdesk.domain.products import ProductWord, find_products
 from returnsdesk.domain.quantities import Quantity, find_quantities
 from returnsdesk.domain.reading import Reading
 from returnsdesk.domain.reasons import find_reasons
-from returnsdesk.domain.words import vocabulary
+from returnsdesk.domain.words import vocabulary, word_set
 
 _STRONG_MARKS = frozenset(".;!?\n")
 _WEAK_MARKS = frozenset(",:()&+/|>")
@@ -29,23 +29,6 @@ _FLAGS = (
     "stays",
     "fine",
     "not",
-)
-DETERMINERS = frozenset(
-    ("the", "my", "this", "that", "these", "those", "de", "het", "die", "dat", "deze", "mijn", "der", "das", "den", "dem", "des", "dieser",
-     "diese", "dieses", "meine", "meinen", "mein", "det", "dei", "denne", "disse", "min", "mitt", "mine", "ten", "ta", "to", "te", "tego",
-     "tej", "tych", "moj", "moja", "moje", "tamten", "tamta")
-)
-# What may follow an ordinal that points at an item; any other noun is what it counts ("the first mail").
-_AFTER_ORDINAL = frozenset(
-    ("one", "ones", "pair", "item", "article", "product", "thing", "piece", "please", "of", "on", "in", "from", "and", "artikel", "bitte",
-     "graag", "takk", "vare", "varen", "produkt", "rzecz", "z", "van", "von", "fra", "pa", "w", "paar", "par", "para", "i", "og", "und",
-     "en", "what", "wat", "was", "aub", "only", "is", "are", "ist", "er", "to", "aus", "auf", "line", "proszę", "poprosze", "prosze")
-)
-_WAYS = frozenset(
-    ("for", "to", "into", "in", "voor", "naar", "tegen", "gegen", "auf", "mot", "til", "i", "med", "na", "w", "om")
-)
-_STRONG_WISHES = frozenset(
-    ("prefer", "rather", "liever", "lieber", "heller", "wole", "wolalbym", "wolalabym")
 )
 
 
@@ -69,7 +52,9 @@ class Clause:
         return not (self.products or self.options or self.ordinals)
 
 
-def find_clauses(reading: Reading, mistyped: Iterable[ProductWord | OptionWord] = ()) -> list[Clause]:
+def find_clauses(
+    reading: Reading, mistyped: Iterable[ProductWord | OptionWord] = ()
+) -> list[Clause]:
     """The clauses of a message with what they name; wishes for another size or colour are left out."""
     clauses = _cut(reading)
     masked = _places_of_reasons(reading)
@@ -132,9 +117,16 @@ def _joints(reading: Reading) -> dict[int, str]:
         elif marks & _WEAK_MARKS:
             joints[place] = "comma"
     hidden = reading.places_of("not_all")
-    for section, joint in (("and", "and"), ("but", "but"), ("except", "except"), ("instead_of", "except")):
+    for section, joint in (
+        ("and", "and"),
+        ("but", "but"),
+        ("except", "except"),
+        ("instead_of", "except"),
+    ):
         for found in reading.signals(section):
-            if found.start in hidden or (joint == "except" and _is_except_of_option(reading, found.end)):
+            if found.start in hidden or (
+                joint == "except" and _is_except_of_option(reading, found.end)
+            ):
                 continue
             joints[found.start] = joint
     for place in _denials(reading):
@@ -150,9 +142,11 @@ def _denials(reading: Reading) -> list[int]:
     denials = []
     for place in reading.places_of("not"):
         after = place + 1
-        while after < len(reading.words) and reading.words[after] in DETERMINERS:
+        while after < len(reading.words) and reading.words[after] in word_set("determiners"):
             after += 1
-        follows_item = place in ends or place - 1 in joining or reading.words[place - 1 : place] == ("a",)
+        follows_item = (
+            place in ends or place - 1 in joining or reading.words[place - 1 : place] == ("a",)
+        )
         if after in starts and follows_item:
             denials.append(place)
     return denials
@@ -186,7 +180,11 @@ def find_ordinals(reading: Reading) -> list[tuple[int, int]]:
         if phrase.start in hidden:
             continue
         ordinal = int(min(phrase.meanings, key=int))
-        following = vocabulary("numbers").at(reading.words, phrase.end, reading.languages) if phrase.end < len(reading.words) else None
+        following = (
+            vocabulary("numbers").at(reading.words, phrase.end, reading.languages)
+            if phrase.end < len(reading.words)
+            else None
+        )
         if ordinal == 1 and following and not reading.is_break(phrase.end):
             # "The first three"
             count = int(min(following.meanings, key=int))
@@ -204,11 +202,11 @@ def find_ordinals(reading: Reading) -> list[tuple[int, int]]:
 
 def _points(reading: Reading, start: int, end: int) -> bool:
     is_short = len(reading.words) <= 4
-    is_determined = start > 0 and reading.words[start - 1] in DETERMINERS
+    is_determined = start > 0 and reading.words[start - 1] in word_set("determiners")
     joins = start > 0 and start - 1 in reading.places_of("and")
     if not (is_short or is_determined or joins or reading.is_break(start)):
         return False
-    if reading.is_break(end) or reading.words[end] in _AFTER_ORDINAL:
+    if reading.is_break(end) or reading.words[end] in word_set("after_ordinal"):
         return True
     return any(word.start == end for word in (*find_products(reading), *find_options(reading.text)))
 
@@ -239,7 +237,11 @@ def _rule_out(clauses: list[Clause], reading: Reading) -> None:
     for number, clause in enumerate(clauses):
         after = clauses[number + 1] if number + 1 < len(clauses) else None
         is_kept = bool(clause.flags & {"keep", "stays"}) and "not" not in clause.flags
-        if is_kept or _is_praised(clause, after, reading) or _is_denied(clause, after, reading, negations):
+        if (
+            is_kept
+            or _is_praised(clause, after, reading)
+            or _is_denied(clause, after, reading, negations)
+        ):
             clause.is_excluded = True
 
 
@@ -261,15 +263,20 @@ def _is_denied(
         return False
     first, last = min(word.start for word in named), max(word.end for word in named)
     before = first - 1
-    while before >= clause.start and reading.words[before] in DETERMINERS:
+    while before >= clause.start and reading.words[before] in word_set("determiners"):
         before -= 1
     if before in negations and before >= clause.start:
-        is_contrast = after is not None and after.joint == "but" and bool(after.products or after.options)
+        is_contrast = (
+            after is not None and after.joint == "but" and bool(after.products or after.options)
+        )
         return before == clause.start or is_contrast or _is_no(reading, before - 1)
-    starts_with_item = all(reading.words[place] in DETERMINERS for place in range(clause.start, first))
+    starts_with_item = all(
+        reading.words[place] in word_set("determiners") for place in range(clause.start, first)
+    )
     skipped = 1 if clause.joint in ("and", "but") else 0
     starts_with_item = starts_with_item or all(
-        reading.words[place] in DETERMINERS for place in range(clause.start + skipped, first)
+        reading.words[place] in word_set("determiners")
+        for place in range(clause.start + skipped, first)
     )
     return starts_with_item and last in negations and last + 1 >= clause.end
 
@@ -311,9 +318,13 @@ def _after(section: str, reading: Reading, reach: int) -> frozenset[int]:
 def _is_wished_size(option: OptionWord, reading: Reading, sizes: list[OptionWord]) -> bool:
     if option.start in _after("want", reading, 5):
         return True
-    follows_way = bool(set(reading.words[max(0, option.start - 3) : option.start]) & _WAYS)
+    follows_way = bool(
+        set(reading.words[max(0, option.start - 3) : option.start]) & word_set("ways")
+    )
     has_exchange = bool(reading.places_of("exchange", "same", "instead"))
-    follows_size = any(other.end <= option.start <= other.end + 2 for other in sizes if other is not option)
+    follows_size = any(
+        other.end <= option.start <= other.end + 2 for other in sizes if other is not option
+    )
     if follows_way and (has_exchange or follows_size):
         # "from 54 to 56": the 54 stands after a way too, but before the other.
         return not any(option.end <= other.start <= option.end + 2 for other in sizes)
@@ -329,7 +340,7 @@ def _starts(reading: Reading, section: str) -> frozenset[int]:
 
 def _is_wished_colour(option: OptionWord, reading: Reading) -> bool:
     before = reading.words[max(0, option.start - 3) : option.start]
-    follows_way = bool(set(before[-2:]) & _WAYS)
+    follows_way = bool(set(before[-2:]) & word_set("ways"))
     earlier = [
         found
         for found in reading.signals("exchange", "same", "but", "want")
@@ -337,9 +348,7 @@ def _is_wished_colour(option: OptionWord, reading: Reading) -> bool:
     ]
     if follows_way and earlier:
         return True
-    if set(before) & _STRONG_WISHES:
+    if set(before) & word_set("strong_wishes"):
         return True
     after = range(option.end, min(option.end + 3, len(reading.words)))
     return any(place in reading.places_of("instead") for place in after)
-
-

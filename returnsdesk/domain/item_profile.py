@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
-from returnsdesk.domain.options import OptionWord, colours_of, features_of, is_colour_name, option_match
+from returnsdesk.domain.options import (
+    OptionWord,
+    colours_of,
+    features_of,
+    is_colour_name,
+    option_match,
+)
 from returnsdesk.domain.products import products_of_names
 from returnsdesk.domain.reading import read
-from returnsdesk.domain.words import is_everyday, product_names
+from returnsdesk.domain.words import is_everyday, product_names, word_set
 
 _SHORTEST_WORD = 3
-# Words that many names carry; they tell nothing apart.
-_GENERIC = frozenset(
-    ("set", "pack", "kit", "sale", "outlet", "salg", "classic", "premium", "basic", "komplet", "zestaw", "pakning", "pak", "wyprzedaz",
-     "met", "mit", "med", "van", "von", "na", "equivalent", "none", "yes", "type")
-)
 
 
 @dataclass(frozen=True)
@@ -116,17 +117,11 @@ def _tells(word: str) -> bool:
         len(word) >= _SHORTEST_WORD
         and word.isalpha()
         and not is_everyday(word)
-        and word not in _GENERIC
+        and word not in word_set("generic")
     )
 
 
 def _is_describing(word: str) -> bool:
     """Whether a word of a name is a colour, a material, another product's name or a plain adjective of the trade."""
     is_known = bool(colours_of(word) or features_of(word)) or word in product_names()
-    return is_known or word in _ADJECTIVES
-
-
-_ADJECTIVES = frozenset(
-    ("running", "electric", "gaming", "action", "hiking", "portable", "indoor", "security", "mechanical", "smart", "cycling", "led",
-     "digital", "office", "jigsaw", "vacuum", "bluetooth", "winter", "summer", "engraved", "kids", "gravure", "gravur", "gravering")
-)
+    return is_known or word in word_set("describing")

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from returnsdesk.domain.item_clauses import DETERMINERS
 from returnsdesk.domain.item_profile import Item, Profile, profile
 from returnsdesk.domain.options import OptionWord, families, find_mistyped_colours, find_options
 from returnsdesk.domain.products import ProductWord, find_products, wider
 from returnsdesk.domain.reading import Reading
 from returnsdesk.domain.typos import closest
-from returnsdesk.domain.words import is_everyday, product_names
+from returnsdesk.domain.words import is_everyday, product_names, word_set
 
 # Words that agree in so many letters may differ in their ending ("Fjorden", "merinowollen").
 _SHARED_BEGINNING = 5
@@ -76,8 +75,10 @@ def _with_other_ending(word: str, index: Mapping[str, frozenset[int]]) -> frozen
     for known, numbers in index.items():
         shared = min(len(known), len(word))
         longest = max(len(known), len(word))
-        if shared >= _SHARED_BEGINNING and longest - shared <= _LONGEST_ENDING and (
-            word.startswith(known) or known.startswith(word)
+        if (
+            shared >= _SHARED_BEGINNING
+            and longest - shared <= _LONGEST_ENDING
+            and (word.startswith(known) or known.startswith(word))
         ):
             owners |= numbers
     return frozenset(owners)
@@ -106,7 +107,9 @@ def _mistyped(
             names[place] = frozenset(number for form in meant for number in by_name[form])
     colours = {colour for own in profiles for colour in own.colours}
     colours |= {family for colour in colours for family in families(colour)}
-    settled = set(range(len(reading.words))) - set(unknown) | {word.start for word in found} | set(names)
+    settled = (
+        set(range(len(reading.words))) - set(unknown) | {word.start for word in found} | set(names)
+    )
     return (*found, *find_mistyped_colours(reading, sorted(colours), settled))
 
 
@@ -117,7 +120,7 @@ def _stands_for_a_thing(reading: Reading, place: int) -> bool:
         return True
     before = reading.words[place - 1] if place else ""
     follows_option = any(option.end == place for option in find_options(reading.text))
-    return not reading.is_break(place) and (before in DETERMINERS or follows_option)
+    return not reading.is_break(place) and (before in word_set("determiners") or follows_option)
 
 
 @lru_cache(maxsize=256)

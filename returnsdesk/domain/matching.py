@@ -116,7 +116,9 @@ def _only_narrowed(pool: Sequence[Item]) -> ItemMatch:
 
 # --- orders, months and prices ----------------------------------------------------------------------------------------
 
-_PRICE = re.compile(r"(?:€|\$|£|eur|kr|zl)\s?(\d{1,5})(?:[.,](\d{2}))?(?!\d)|(?<![\d.,])(\d{1,5})[.,](\d{2})(?![\d.,])")
+_PRICE = re.compile(
+    r"(?:€|\$|£|eur|kr|zl)\s?(\d{1,5})(?:[.,](\d{2}))?(?!\d)|(?<![\d.,])(\d{1,5})[.,](\d{2})(?![\d.,])"
+)
 
 
 def _pool(reading: Reading, items: Sequence[Item]) -> tuple[list[Item], bool]:
@@ -183,7 +185,9 @@ def _has_words(clause: Clause, found: Mapping[int, frozenset[int]]) -> bool:
     return any(clause.start <= place < clause.end for place in found)
 
 
-_TELLING_FLAGS = frozenset(("both", "all", "rest", "other_one", "newer", "older", "cheaper", "dearer"))
+_TELLING_FLAGS = frozenset(
+    ("both", "all", "rest", "other_one", "newer", "older", "cheaper", "dearer")
+)
 
 
 def _says_something(clause: Clause, words: ItemWords) -> bool:
@@ -209,9 +213,15 @@ def _adds_to(
         return False
     together = _with(earlier, clause)
     selection = select(together, words, pool, reading)
-    if not selection.places or (clause.options and not selection.is_certain and len(selection.places) > 1):
+    if not selection.places or (
+        clause.options and not selection.is_certain and len(selection.places) > 1
+    ):
         return False
-    earlier.options, earlier.ordinals, earlier.flags = together.options, together.ordinals, together.flags
+    earlier.options, earlier.ordinals, earlier.flags = (
+        together.options,
+        together.ordinals,
+        together.flags,
+    )
     return True
 
 
@@ -295,9 +305,7 @@ def _add(outcome: _Outcome, clause: Clause, selection: Selection, pool: Sequence
             outcome.sure[place] = pieces if pieces is not None else outcome.sure.get(place)
 
 
-def _exclude(
-    outcome: _Outcome, clause: Clause, selection: Selection, pool: Sequence[Item]
-) -> None:
+def _exclude(outcome: _Outcome, clause: Clause, selection: Selection, pool: Sequence[Item]) -> None:
     """Keep these items out; of several pieces, a named number is kept and the others go back."""
     if clause.names_nothing and not selection.is_certain:
         return
@@ -320,7 +328,9 @@ def _result(outcome: _Outcome, pool: Sequence[Item]) -> ItemMatch:
     if not outcome.has_positive:
         # Only told what stays: the others are a guess.
         outcome.unclear.append((everything if outcome.excluded else set(), False))
-    sure = {place: pieces for place, pieces in outcome.sure.items() if place not in outcome.excluded}
+    sure = {
+        place: pieces for place, pieces in outcome.sure.items() if place not in outcome.excluded
+    }
     possible = set(sure)
     is_certain = outcome.is_certain and (
         outcome.is_exclusion_clear or not (outcome.wants_everything or outcome.is_rest_wanted)
@@ -335,7 +345,9 @@ def _result(outcome: _Outcome, pool: Sequence[Item]) -> ItemMatch:
     places = sorted(possible)
     return ItemMatch(
         keys=tuple(pool[place].key for place in places),
-        quantities={pool[place].key: pieces for place, pieces in sure.items() if pieces is not None},
+        quantities={
+            pool[place].key: pieces for place, pieces in sure.items() if pieces is not None
+        },
         is_certain=is_certain and bool(places),
         is_about_items=True,
         sure_keys=tuple(pool[place].key for place in sorted(sure)),

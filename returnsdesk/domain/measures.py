@@ -135,7 +135,9 @@ def is_same_size(asked: str, value: str) -> bool:
         # "104 cm" for the size "104", "15" for the screen size "15-inch", "50" for "50 x 50 cm".
         if "number" not in (wanted.kind, offered.kind):
             return False
-        numbers, offers = (list(map(_number, re.findall(NUMBER, fold(text)))) for text in (asked, value))
+        numbers, offers = (
+            list(map(_number, re.findall(NUMBER, fold(text)))) for text in (asked, value)
+        )
         return numbers == offers or (len(numbers) == 1 and set(offers) == set(numbers))
     if offered.is_range and len(wanted.amounts) == 1:
         return offered.amounts[0] <= wanted.amounts[0] <= offered.amounts[1]

@@ -11,7 +11,7 @@ from returnsdesk.domain.reading import Reading, read
 from returnsdesk.domain.sizes import find_sizes
 from returnsdesk.domain.text import fold
 from returnsdesk.domain.typos import closest
-from returnsdesk.domain.words import is_everyday, product_names, vocabulary
+from returnsdesk.domain.words import is_everyday, product_names, vocabulary, word_set
 
 COLOUR, FEATURE, SIZE, MEASURE, VALUE = "colour", "feature", "size", "measure", "value"
 
@@ -45,15 +45,36 @@ _FAMILIES: Mapping[str, tuple[str, ...]] = {
     "brass": ("gold",),
 }
 # First parts of shades that are in no list: "knallrot", "lysegrønn", "zachtroze".
-_SHADES = frozenset(
-    ("hell", "dunkel", "knall", "pastell", "neon", "licht", "donker", "zacht", "fel", "pastel", "lys", "lyse", "mork", "morke", "knall",
-     "jasno", "ciemno", "blass", "tief", "bright", "dark", "light", "pale", "dyp", "off", "gebroken", "knal")
-)
 # Options by which shoppers choose what fits, the most usual name first; other shops' words for them follow.
 SIZE_NAMES = (
-    "size", "maat", "grosse", "storrelse", "rozmiar", "frame size", "kit size", "room size", "waist", "length", "capacity", "volume",
-    "inhoud", "volumen", "kapazitat", "pojemnosc", "screen size", "storage", "diameter", "height", "width", "weight range", "weight",
-    "piece count", "pieces", "amount", "thickness", "set",
+    "size",
+    "maat",
+    "grosse",
+    "storrelse",
+    "rozmiar",
+    "frame size",
+    "kit size",
+    "room size",
+    "waist",
+    "length",
+    "capacity",
+    "volume",
+    "inhoud",
+    "volumen",
+    "kapazitat",
+    "pojemnosc",
+    "screen size",
+    "storage",
+    "diameter",
+    "height",
+    "width",
+    "weight range",
+    "weight",
+    "piece count",
+    "pieces",
+    "amount",
+    "thickness",
+    "set",
 )
 COLOUR_NAMES = ("color", "colour", "kleur", "farbe", "farge", "kolor")
 _EXACT, _SHADE = 2, 1
@@ -125,14 +146,16 @@ def _is_other(reading: Reading, place: int, kind: str) -> bool:
 @lru_cache(maxsize=4096)
 def _shade(word: str) -> frozenset[str]:
     for cut in range(3, min(len(word) - 2, 8)):
-        if word[:cut] in _SHADES:
+        if word[:cut] in word_set("shades"):
             found = vocabulary("colours", is_inflected=True).at((word[cut:],), 0)
             if found:
                 return found.meanings
     return frozenset()
 
 
-def find_mistyped_colours(reading: Reading, colours: Iterable[str], taken: Iterable[int]) -> list[OptionWord]:
+def find_mistyped_colours(
+    reading: Reading, colours: Iterable[str], taken: Iterable[int]
+) -> list[OptionWord]:
     """Words that are typing errors of one of these colours ("blak"), where they are no known word."""
     forms = vocabulary("colours", is_inflected=True).forms
     meaning_of = {form: colour for colour in colours for form in forms.get(colour, ())}
@@ -186,14 +209,22 @@ def option_match(word: OptionWord, name: str, value: str) -> int:
     if word.kind == VALUE:
         return _EXACT if fold(value) in map(fold, word.values) else 0
     if word.kind == COLOUR:
-        return colour_match(word.values, colours_of(value)) if is_colour_name(name) or colours_of(value) else 0
+        return (
+            colour_match(word.values, colours_of(value))
+            if is_colour_name(name) or colours_of(value)
+            else 0
+        )
     if word.kind == FEATURE:
         has_feature = bool(word.values & features_of(value))
         is_said_yes = fold(value) == "yes" and bool(word.values & features_of(name))
         return _EXACT if has_feature or is_said_yes else 0
     if word.kind == MEASURE:
         return _EXACT if any(is_same_size(asked, value) for asked in word.values) else 0
-    return _EXACT if is_size_name(name) and any(is_asked_size(asked, name, value) for asked in word.values) else 0
+    return (
+        _EXACT
+        if is_size_name(name) and any(is_asked_size(asked, name, value) for asked in word.values)
+        else 0
+    )
 
 
 def is_asked_size(asked: str, name: str, value: str) -> bool:

@@ -73,9 +73,10 @@ class ExchangeRules(_Section):
 
 
 class Review(_Section):
-    """Returns above this value (minor units by currency) wait for a colleague."""
+    """Returns above this value (minor units by currency), or for these reasons, wait for a colleague."""
 
     above_by_currency: dict[str, int]
+    reasons: list[str] = []
 
     _minor = validator("above_by_currency", pre=True, allow_reuse=True)(_amounts_in_minor)
 

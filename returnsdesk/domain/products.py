@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from returnsdesk.domain.reading import Reading, read
-from returnsdesk.domain.words import everyday_languages, product_entries, product_names
+from returnsdesk.domain.words import everyday_languages, product_entries, product_names, word_set
 
 # How sure it is that a shopper who names one product means another one.
 SAME, AKIN, DISTANT, UNRELATED = 3, 2, 1, 0
 _TOO_WIDE = frozenset(("clothing", "furniture", "jewellery"))
 _COMPOUNDING = frozenset(("nl", "de", "nb"))
 _SHORT_HEADS = frozenset(("jas", "sko", "rok", "tas", "hut", "koc", "bh"))
-_PREPOSITIONS = frozenset(
-    ("for", "with", "of", "in", "met", "voor", "van", "mit", "fur", "aus", "til", "med", "av", "z", "ze", "do", "na", "dla")
-)
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,7 @@ class ProductWord:
     is_head: bool = False
 
 
-@lru_cache(maxsize=None)
+@cache
 def wider(product: str) -> tuple[str, ...]:
     """The product's wider kinds, the next one first: sneakers are footwear."""
     kinds: list[str] = []
@@ -41,7 +38,7 @@ def wider(product: str) -> tuple[str, ...]:
     return tuple(kinds)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _near(product: str) -> frozenset[str]:
     listed = str(product_entries()[product].get("near", ""))
     return frozenset(part.strip() for part in listed.split(",") if part.strip())
@@ -122,11 +119,11 @@ def _products_of_name(name: str) -> frozenset[str]:
 def _end_of_main_part(reading: Reading) -> int:
     """The word at which a name's main part ends: "Mug | with your name", "Briefs | , pack of 3"."""
     inside = {
-        place
-        for found in reading.find(product_names())
-        for place in range(found.start, found.end)
+        place for found in reading.find(product_names()) for place in range(found.start, found.end)
     }
     for place, word in enumerate(reading.words):
-        if place and (reading.is_break(place) or (word in _PREPOSITIONS and place not in inside)):
+        if place and (
+            reading.is_break(place) or (word in word_set("prepositions") and place not in inside)
+        ):
             return place
     return len(reading.words)

@@ -7,15 +7,15 @@ from functools import lru_cache
 
 from returnsdesk.domain.reading import Reading, read
 from returnsdesk.domain.sizes import find_sizes
-from returnsdesk.domain.words import everyday_languages, product_names, signals, vocabulary
+from returnsdesk.domain.words import (
+    everyday_languages,
+    product_names,
+    signals,
+    vocabulary,
+    word_set,
+)
 
 _MOST = 20
-# A number after one of these goes somewhere or belongs to a group ("from 7 to 8", "the older of the two").
-_NO_COUNT_AFTER = frozenset(("to", "na", "til", "naar", "auf", "gegen", "for", "in", "w", "from", "fra"))
-# Articles that a number may have before it in "2 of the 3"; they carry nothing.
-_ARTICLES = frozenset(("the", "these", "those", "my", "de", "die", "den", "der", "mijn", "meinen", "tych", "dem"))
-# Words that are one and "a" alike; they count only where the sentence counts.
-_WEAK_ONES = frozenset(("one", "een", "en", "et", "ett", "ein", "eine", "einen", "einer", "eins", "eines", "jeden"))
 _AMBIGUOUS = frozenset(("to", "fire", "ti", "ni", "elf", "acht", "ten"))
 
 
@@ -52,15 +52,21 @@ def _both_and_all(reading: Reading) -> list[Quantity]:
     unsaid = reading.places_of("not_all", "rest")
     found = []
     for phrase in reading.signals("both", "all", "not_all"):
+        is_both = "both" in phrase.meanings
         if phrase.start in unsaid or phrase.start - 1 in reading.places_of("not"):
             continue
-        is_both = "both" in phrase.meanings
+        if is_both and _is_group(reading, phrase.start):
+            continue
         found.append(Quantity(2 if is_both else None, phrase.start, phrase.end, is_both=is_both))
     numbers = _numbers(reading)
     joined = []
     for quantity in found:
         # "all three", "alle drie", "wszystkie cztery"
-        if quantity.value is None and quantity.end in numbers and not _measures(reading, quantity.end):
+        if (
+            quantity.value is None
+            and quantity.end in numbers
+            and not _measures(reading, quantity.end)
+        ):
             value = numbers[quantity.end]
             quantity = Quantity(value, quantity.start, quantity.end + 1, is_both=True)
         joined.append(quantity)
@@ -90,7 +96,11 @@ def _is_glued(reading: Reading, place: int) -> bool:
     after = reading.text[token.end] if token.end < len(reading.text) else " "
     if before.isalpha() and before.casefold() != "x":
         return True
-    if before in "-/#€$£+'" or after in "%€/:'" or (after == "-" and place + 1 < len(reading.words)):
+    if (
+        before in "-/#€$£+'"
+        or after in "%€/:'"
+        or (after == "-" and place + 1 < len(reading.words))
+    ):
         return True
     return after.isalpha() and after.casefold() != "x"
 
@@ -103,9 +113,12 @@ def _measures(reading: Reading, place: int) -> bool:
     if reading.is_break(after):
         # "3. mai"
         return reading.breaks[after] == "." and bool(vocabulary("months").at(reading.words, after))
-    return signals("units", "size_words", "bigger", "smaller").at(
-        reading.words, after, reading.languages
-    ) is not None
+    return (
+        signals("units", "size_words", "bigger", "smaller").at(
+            reading.words, after, reading.languages
+        )
+        is not None
+    )
 
 
 def _corrected_away(reading: Reading, numbers: dict[int, int]) -> set[int]:
@@ -116,7 +129,11 @@ def _corrected_away(reading: Reading, numbers: dict[int, int]) -> set[int]:
 
 def _part_of_total(reading: Reading, numbers: dict[int, int], place: int) -> Quantity | None:
     after = place + 1
-    pieces = signals("pieces").at(reading.words, after, reading.languages) if after < len(reading.words) else None
+    pieces = (
+        signals("pieces").at(reading.words, after, reading.languages)
+        if after < len(reading.words)
+        else None
+    )
     after = pieces.end if pieces else after
     if after >= len(reading.words) or reading.is_break(after):
         return None
@@ -124,7 +141,7 @@ def _part_of_total(reading: Reading, numbers: dict[int, int], place: int) -> Qua
     of = signals("of").at(reading.words, after, reading.languages)
     if of:
         total = of.end
-        while total < len(reading.words) and reading.words[total] in _ARTICLES:
+        while total < len(reading.words) and reading.words[total] in word_set("determiners"):
             total += 1
         if total in numbers and numbers[total] >= numbers[place] and not _measures(reading, total):
             return Quantity(numbers[place], place, total + 1, total=numbers[total])
@@ -135,9 +152,12 @@ def _part_of_total(reading: Reading, numbers: dict[int, int], place: int) -> Qua
 
 
 def _names_product(reading: Reading, place: int) -> bool:
-    while place < len(reading.words) and reading.words[place] in _ARTICLES:
+    while place < len(reading.words) and reading.words[place] in word_set("determiners"):
         place += 1
-    return place < len(reading.words) and product_names().at(reading.words, place, reading.languages) is not None
+    return (
+        place < len(reading.words)
+        and product_names().at(reading.words, place, reading.languages) is not None
+    )
 
 
 def _plain(reading: Reading, numbers: dict[int, int], place: int) -> Quantity | None:
@@ -147,26 +167,35 @@ def _plain(reading: Reading, numbers: dict[int, int], place: int) -> Quantity | 
     quantity = Quantity(numbers[place], place, after)
     if len(reading.words) == 1:
         return None if word in _AMBIGUOUS else quantity
-    pieces = signals("pieces").at(reading.words, after, reading.languages) if after < len(reading.words) else None
-    if pieces and word not in ("en", "et", "een", "ein", "eine"):
+    pieces = (
+        signals("pieces").at(reading.words, after, reading.languages)
+        if after < len(reading.words)
+        else None
+    )
+    is_few = (
+        bool(pieces) and word in word_set("weak_ones") and reading.words[after] in ("paar", "par")
+    )
+    if pieces and not is_few:
         return Quantity(numbers[place], place, pieces.end)
     if _is_only(reading, place):
         return quantity
-    if word in _WEAK_ONES:
+    if word in word_set("weak_ones"):
         return _weak_one(reading, place, quantity)
     return quantity if _is_followed_by_pieces(reading, place) else None
 
 
 def _weak_one(reading: Reading, place: int, quantity: Quantity) -> Quantity | None:
     """ "One" counts before a product in English ("one shirt") and after a verb of keeping or sending ("keep one")."""
-    if reading.words[place] not in ("one", "eins"):
+    start, end = reading.span(place, place + 1)
+    is_stressed = any(letter in "éÉ" for letter in reading.text[start:end])
+    if reading.words[place] not in word_set("strong_ones") and not is_stressed:
         return None
     keeps = reading.places_of("keep")
     if place - 1 in keeps or (place + 1 in keeps):
         return quantity
     if place + 1 < len(reading.words) and not reading.is_break(place + 1):
         is_product = product_names().at(reading.words, place + 1, reading.languages)
-        is_first = place == 0 or reading.words[place - 1] not in ("the", "this", "that", "das", "den")
+        is_first = place == 0 or reading.words[place - 1] not in word_set("determiners")
         return quantity if is_product and is_first else None
     return None
 
@@ -174,7 +203,7 @@ def _weak_one(reading: Reading, place: int, quantity: Quantity) -> Quantity | No
 def _is_only(reading: Reading, place: int) -> bool:
     only = reading.places_of("only")
     is_last = reading.is_break(place + 1)
-    return place - 1 in only and (is_last or reading.words[place] not in _WEAK_ONES)
+    return place - 1 in only and (is_last or reading.words[place] not in word_set("weak_ones"))
 
 
 def _is_counted_off(reading: Reading, place: int) -> bool:
@@ -182,16 +211,20 @@ def _is_counted_off(reading: Reading, place: int) -> bool:
     if place == 0:
         return False
     before = signals("size_words", "choice_words").at(reading.words, place - 1, reading.languages)
-    is_on_the_way = reading.words[place - 1] in _NO_COUNT_AFTER and not _is_followed_by_product(reading, place)
+    is_on_the_way = reading.words[place - 1] in word_set("ways") and not _is_followed_by_product(
+        reading, place
+    )
     return before is not None or is_on_the_way or _is_group(reading, place)
 
 
 def _is_group(reading: Reading, place: int) -> bool:
     """Whether the number only says how large a group is: "the older of the two"."""
     start = place - 1
-    while start >= 0 and reading.words[start] in _ARTICLES:
+    while start >= 0 and reading.words[start] in word_set("determiners"):
         start -= 1
-    return start >= 0 and start in reading.places_of("of") and not _is_followed_by_product(reading, place)
+    if start < 0 or start not in reading.places_of("of"):
+        return False
+    return start < place - 1 or not _is_followed_by_product(reading, place)
 
 
 def _is_followed_by_product(reading: Reading, place: int) -> bool:
@@ -207,7 +240,7 @@ def _is_followed_by_pieces(reading: Reading, place: int) -> bool:
     word = reading.words[place]
     if after >= len(reading.words) or reading.is_break(after):
         return word not in _AMBIGUOUS and _is_asked_for(reading, place)
-    steps = (after,) if reading.words[after] in ("in", "i", "w") else (after, after + 1)
+    steps = (after,) if reading.words[after] in word_set("ways") else (after, after + 1)
     for step in steps:
         if step < len(reading.words) and not (step > after and reading.is_break(step)):
             if product_names().at(reading.words, step, reading.languages):
@@ -217,7 +250,9 @@ def _is_followed_by_pieces(reading: Reading, place: int) -> bool:
     if word in _AMBIGUOUS:
         return False
     begins = reading.is_break(place) or place - 1 in reading.places_of("and", "but", "all")
-    return (begins or _is_asked_for(reading, place)) and bool(everyday_languages(reading.words[after]))
+    return (begins or _is_asked_for(reading, place)) and bool(
+        everyday_languages(reading.words[after])
+    )
 
 
 def _is_asked_for(reading: Reading, place: int) -> bool:
@@ -225,12 +260,6 @@ def _is_asked_for(reading: Reading, place: int) -> bool:
     if place == 0:
         return len(reading.words) <= 3
     before = reading.words[place - 1]
-    return before in _ASKING or place - 1 in reading.places_of("keep", "want", "not", "instead_of")
-
-
-_ASKING = frozenset(
-    ("return", "returning", "the", "those", "these", "my", "back", "de", "die", "den", "bare", "nur", "alleen", "tylko", "z",
-     "retourneer", "retour", "zwracam", "zwrocic", "returnere", "returnerer", "oddac", "oddaje", "odsylam", "schicke", "meant",
-     "bedoel", "meinte", "mente", "chodzilo", "behalten", "with", "bought", "ordered", "besteld", "bestellt", "bestilte", "kjopte",
-     "kupilam", "kupilem", "zamowilam", "zamowilem", "gekocht", "gekauft", "actually", "eigentlich", "eigenlijk", "sorry")
-)
+    return before in word_set("before_count") or place - 1 in reading.places_of(
+        "keep", "want", "not", "instead_of"
+    )

@@ -79,4 +79,3 @@ def read(text: str) -> Reading:
         breaks=(*breaks, marks),
         _starts=tuple(token.start for token in kept),
     )
-

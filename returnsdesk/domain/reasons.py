@@ -12,7 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from rapidfuzz.distance import OSA, Indel
 
@@ -111,9 +111,15 @@ def _matches(reading: Reading) -> tuple[_Match, ...]:
     found = _matches_in(reading, languages)
     if not found and "en" not in languages:
         # English crumbs in another language ("die schuhe sind too small").
-        found = [match for match in _matches_in(reading, frozenset(("en",))) if match.end - match.start > 1]
+        found = [
+            match
+            for match in _matches_in(reading, frozenset(("en",)))
+            if match.end - match.start > 1
+        ]
     kept: list[_Match] = []
-    for match in sorted(found, key=lambda match: (match.start - match.end, _BY_WEIGHT_AND_FIT.index(match.reason))):
+    for match in sorted(
+        found, key=lambda match: (match.start - match.end, _BY_WEIGHT_AND_FIT.index(match.reason))
+    ):
         if all(match.end <= other.start or other.end <= match.start for other in kept):
             kept.append(match)
     return tuple(sorted(kept, key=lambda match: match.start))
@@ -128,7 +134,9 @@ def _matches_in(reading: Reading, languages: frozenset[str]) -> list[_Match]:
     whole = _without_fillers(reading)
     index = _phrases_by_first_word()
     for place, word_forms in enumerate(forms):
-        candidates = {id(phrase): phrase for form in word_forms for phrase in index.get(form[:2], ())}
+        candidates = {
+            id(phrase): phrase for form in word_forms for phrase in index.get(form[:2], ())
+        }
         for phrase in candidates.values():
             if phrase.language not in languages:
                 continue
@@ -231,7 +239,9 @@ def _is_about_other_things(phrase: _Phrase, reading: Reading, start: int, end: i
     if phrase.reason in ("too_small", "too_large"):
         before = set(reading.words[max(0, start - _REACH) : start])
         after = set(reading.words[end : end + 1])
-        return bool(before & _helping("not_after", language) or after & _helping("not_before", language))
+        return bool(
+            before & _helping("not_after", language) or after & _helping("not_before", language)
+        )
     if phrase.reason != "defective":
         return False
     around = [*reading.words[max(0, start - _REACH) : start], *reading.words[end : end + 1]]
@@ -240,19 +250,25 @@ def _is_about_other_things(phrase: _Phrase, reading: Reading, start: int, end: i
     return any(word in things or (stems and word.startswith(stems)) for word in around)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _helping(section: str, language: str) -> frozenset[str]:
     phrases = reason_phrases()[language][section]
     return frozenset(
-        _plain(spelling) for phrase in phrases if not phrase.endswith("*") for spelling in spellings(phrase)
+        _plain(spelling)
+        for phrase in phrases
+        if not phrase.endswith("*")
+        for spelling in spellings(phrase)
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def _stems_of_things(language: str) -> tuple[str, ...]:
     phrases = reason_phrases()[language]["things"]
     return tuple(
-        _plain(spelling) for phrase in phrases if phrase.endswith("*") for spelling in spellings(phrase)
+        _plain(spelling)
+        for phrase in phrases
+        if phrase.endswith("*")
+        for spelling in spellings(phrase)
     )
 
 
@@ -262,7 +278,9 @@ def _stems_of_things(language: str) -> tuple[str, ...]:
 @lru_cache(maxsize=1)
 def _phrases() -> tuple[_Phrase, ...]:
     return tuple(
-        _Phrase(reason, language, tuple(map(_slot, phrase.lstrip("=").split())), phrase.startswith("="))
+        _Phrase(
+            reason, language, tuple(map(_slot, phrase.lstrip("=").split())), phrase.startswith("=")
+        )
         for language, sections in reason_phrases().items()
         for reason in (*REASONS, _FIT)
         for phrase in sections[reason]
@@ -320,5 +338,3 @@ def _with_corrections(word: str) -> frozenset[str]:
     if word in _known_words() or is_everyday(word) or word in product_names():
         return frozenset((word, squeezed))
     return frozenset((word, squeezed)) | closest(word, _typed_words())
-
-

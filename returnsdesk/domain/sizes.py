@@ -8,7 +8,7 @@ from functools import lru_cache
 from returnsdesk.domain.measures import LETTER_SIZE, UNITS
 from returnsdesk.domain.reading import Reading, read
 from returnsdesk.domain.text import LONGEST_TEXT, Mention, fold_with_places
-from returnsdesk.domain.words import signals, vocabulary
+from returnsdesk.domain.words import signals, vocabulary, word_set
 
 _WAIST_LENGTH = re.compile(r"(?<!\w)w\s?(\d{2})\s?[/x,-]?\s?l\s?(\d{2})(?!\w)")
 _PATTERNS = (
@@ -18,19 +18,26 @@ _PATTERNS = (
     ("cup", re.compile(r"(?<!\w)((?:6|7|8|9|10|11)[05]|3[0-9]|4[0-6])(\s?[a-f]{1,2})(?!\w)")),
     (
         "number",
-        re.compile(r"(?<![\w.,/#€$£+-])(\d{2,3})(?:([.,]5)0?|\s?(\.5|\.33|\.67)|\s(1/2|[12]/3)|\s(?:i |en een |and a |og en |og et |und )?(half|halve|halb|halv|pol))?(?![\w/%]|[.,:-]\d)"),
+        re.compile(
+            r"(?<![\w.,/#€$£+-])(\d{2,3})(?:([.,]5)0?|\s?(\.5|\.33|\.67)|\s(1/2|[12]/3)|\s(?:i |en een |and a |og en |og et |und )?(half|halve|halb|halv|pol))?(?![\w/%]|[.,:-]\d)"
+        ),
     ),
     ("letters", re.compile(rf"(?<![\w'&/.])({LETTER_SIZE})(?![\w'&]|\.\w)")),
 )
 _FRACTIONS = {
     **dict.fromkeys(("half", "halve", "halb", "halv", "pol"), ".5"),
-    "1/2": ".5", ".5": ".5", ",5": ".5", ".33": ".33", "1/3": ".33", ".67": ".67", "2/3": ".67",
+    "1/2": ".5",
+    ".5": ".5",
+    ",5": ".5",
+    ".33": ".33",
+    "1/3": ".33",
+    ".67": ".67",
+    "2/3": ".67",
 }
 _KIDS = frozenset((*range(50, 93, 6), *range(92, 183, 6)))
 _EU = range(36, 51)
 _WIDER = range(26, 70)
 _REGIONS = frozenset(("eu", "uk", "us"))
-_LINKS = frozenset(("is", "nr", "eu", "uk", "us", "no", "number", "nummer", "van", "von", "a", "it's", "til", "na"))
 # A message of so few words that names a size is an answer about sizes.
 _SHORT = 4
 
@@ -47,7 +54,11 @@ def find_sizes(text: str) -> list[Mention]:
         for match in pattern.finditer(folded):
             start, end = places[match.start()], places[match.end() - 1] + 1
             value = _value(shape, match)
-            if value and _is_free(found, start, end) and _is_meant(shape, value, reading, start, end, text):
+            if (
+                value
+                and _is_free(found, start, end)
+                and _is_meant(shape, value, reading, start, end, text)
+            ):
                 found.append(Mention("size", value, start, end))
     found.extend(_single_sides(reading, folded, places, found))
     found.extend(_keyed_numbers(reading, found))
@@ -65,7 +76,9 @@ def _value(shape: str, match: re.Match[str]) -> str | None:
     if shape in ("pair", "range"):
         first, second = int(match.group(1)), int(match.group(2))
         # Two small numbers are a date.
-        if not 24 <= first < second <= 188 and not (shape == "pair" and 26 <= second <= 38 <= 44 and 24 <= first <= 44):
+        if not 24 <= first < second <= 188 and not (
+            shape == "pair" and 26 <= second <= 38 <= 44 and 24 <= first <= 44
+        ):
             return None
         return f"{first}{'/' if shape == 'pair' else '-'}{second}"
     if shape == "number":
@@ -137,29 +150,26 @@ def _has_unit(reading: Reading, after: int) -> bool:
     if set(reading.breaks[after]) & set("%€$£"):
         return True
     unit_at = signals("units", "pieces").at(reading.words, after, reading.languages)
-    is_measured = reading.words[after] in UNITS and reading.words[after] not in ("l", "stop")
+    unit = reading.words[after]
+    is_measured = (unit in UNITS and unit not in ("l", "stop")) or unit == "m"
     return (unit_at is not None or is_measured) and not reading.is_break(after)
 
 
 def _follows_size_word(reading: Reading, first: int) -> bool:
     place = first - 1
     while place >= 0 and first - place <= 3:
-        if reading.words[place] in _size_words():
+        if reading.words[place] in word_set("size_words"):
             return True
-        if reading.words[place] not in _LINKS:
+        if reading.words[place] not in word_set("size_links") | _REGIONS:
             return False
         place -= 1
     return False
 
 
-@lru_cache(maxsize=1)
-def _size_words() -> frozenset[str]:
-    return frozenset(form for phrase in signals("size_words").phrases for form in phrase.words[0])
-
-
 def _follows_order_word(reading: Reading, first: int) -> bool:
     before = reading.words[max(0, first - 2) : first]
-    return any(word in ("nr", "order", "no", "number", "nummer", "numer", "ordre", "rma") for word in before)
+    named = word_set("order_words") | word_set("number_words") | {"nr", "no", "rma"}
+    return any(word in named for word in before)
 
 
 @lru_cache(maxsize=64)
@@ -169,17 +179,14 @@ def _after_wish(reading: Reading) -> frozenset[int]:
     for found in reading.signals("want", "exchange", "instead_of", "or", "same"):
         places.update(range(found.start - 1, min(found.end + 4, len(reading.words))))
     for place, word in enumerate(reading.words):
-        if word in _PREPOSITIONS:
+        if word in word_set("ways") or word in ("a", "an", "the", "med", "statt"):
             places.add(place + 1)
     return frozenset(places)
 
 
-_PREPOSITIONS = frozenset(
-    ("for", "to", "in", "into", "voor", "naar", "tegen", "gegen", "auf", "statt", "mot", "til", "med", "i", "na", "w", "a", "an", "the")
-)
-
-
-def _single_sides(reading: Reading, folded: str, places: list[int], found: list[Mention]) -> list[Mention]:
+def _single_sides(
+    reading: Reading, folded: str, places: list[int], found: list[Mention]
+) -> list[Mention]:
     """A waist or a length alone: "W32", "L 34"."""
     sides = []
     for match in re.finditer(r"(?<!\w)([wl])(\s?)(\d{2})(?!\w)", folded):
@@ -188,7 +195,12 @@ def _single_sides(reading: Reading, folded: str, places: list[int], found: list[
             continue
         start, end = places[match.start()], places[match.end() - 1] + 1
         sides.append(Mention("size", f"{match.group(1).upper()}{match.group(3)}", start, end))
-    inner = {(m.start, m.end) for m in found for side in sides if side.start <= m.start and m.end <= side.end}
+    inner = {
+        (m.start, m.end)
+        for m in found
+        for side in sides
+        if side.start <= m.start and m.end <= side.end
+    }
     found[:] = [m for m in found if (m.start, m.end) not in inner or m.value.startswith("W")]
     return [side for side in sides if _is_free(found, side.start, side.end)]
 
@@ -197,10 +209,18 @@ def _keyed_numbers(reading: Reading, found: list[Mention]) -> list[Mention]:
     """Any number that follows a size word, a region, or the way from another size: "size 8", "UK 10", "from 7 to 8"."""
     mentions: list[Mention] = []
     for place, token in enumerate(reading.tokens):
-        if not token.is_number or len(token.word) > 4 or not _is_free([*found, *mentions], token.start, token.end):
+        if (
+            not token.is_number
+            or len(token.word) > 4
+            or not _is_free([*found, *mentions], token.start, token.end)
+        ):
             continue
         region = reading.words[place - 1] if place and reading.words[place - 1] in _REGIONS else ""
-        if region or _follows_size_word(reading, place) or _is_way_between(reading, place, [*found, *mentions]):
+        if (
+            region
+            or _follows_size_word(reading, place)
+            or _is_way_between(reading, place, [*found, *mentions])
+        ):
             prefix = f"{region.upper()} " if region in ("uk", "us") else ""
             value, end = _keyed_value(reading, place)
             mentions.append(Mention("size", prefix + value, token.start, end))
@@ -210,7 +230,11 @@ def _keyed_numbers(reading: Reading, found: list[Mention]) -> list[Mention]:
 def _keyed_value(reading: Reading, place: int) -> tuple[str, int]:
     token = reading.tokens[place]
     value = token.word.replace(",", ".")
-    if place + 1 < len(reading.tokens) and reading.breaks[place + 1] == "-" and reading.tokens[place + 1].is_number:
+    if (
+        place + 1 < len(reading.tokens)
+        and reading.breaks[place + 1] == "-"
+        and reading.tokens[place + 1].is_number
+    ):
         return f"{value}-{reading.words[place + 1]}", reading.tokens[place + 1].end
     return value, token.end
 
@@ -219,10 +243,9 @@ def _is_way_between(reading: Reading, place: int, found: list[Mention]) -> bool:
     """Whether a size was named before and this number is what it goes to: "z rozmiaru 7 na 8", "3 instead of 2"."""
     if not found or place == 0 or _has_unit(reading, place + 1):
         return False
-    return reading.words[place - 1] in _WAYS or place - 1 in reading.places_of("instead_of")
-
-
-_WAYS = frozenset(("to", "for", "naar", "voor", "auf", "gegen", "til", "mot", "na"))
+    return reading.words[place - 1] in word_set("ways") or place - 1 in reading.places_of(
+        "instead_of"
+    )
 
 
 def _word_sizes(reading: Reading, found: list[Mention]) -> list[Mention]:
@@ -244,9 +267,11 @@ def _word_sizes(reading: Reading, found: list[Mention]) -> list[Mention]:
 
 def _is_polite(reading: Reading, start: int, end: int) -> bool:
     """Whether nothing but small talk stands around these words: "M graag", "ja, small bitte"."""
-    polite = reading.places_of("fillers", "instead", "one", "size_words", "yes", "want", "no", "only")
+    polite = reading.places_of(
+        "fillers", "instead", "one", "size_words", "yes", "want", "no", "only"
+    )
     return all(
-        place in polite or word in _PREPOSITIONS
+        place in polite or word in word_set("ways") | word_set("prepositions")
         for place, word in enumerate(reading.words)
         if not start <= place < end
     )

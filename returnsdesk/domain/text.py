@@ -120,4 +120,3 @@ def tokens(text: str) -> tuple[Token, ...]:
 def words(text: str) -> tuple[str, ...]:
     """The folded words and numbers of a text, without its marks."""
     return tuple(token.word for token in tokens(text) if token.is_word)
-

@@ -38,10 +38,10 @@ def closest(word: str, candidates: Collection[str]) -> frozenset[str]:
     slips = allowed_slips(word)
     if not slips:
         return frozenset()
-    near = process.extract(
-        word, candidates, scorer=OSA.distance, score_cutoff=slips, limit=12
-    )
-    meant = [(distance, candidate) for candidate, distance, _ in near if is_typo_of(word, candidate)]
+    near = process.extract(word, candidates, scorer=OSA.distance, score_cutoff=slips, limit=12)
+    meant = [
+        (distance, candidate) for candidate, distance, _ in near if is_typo_of(word, candidate)
+    ]
     best = min((distance for distance, _ in meant), default=0)
     return frozenset(candidate for distance, candidate in meant if distance == best)
 

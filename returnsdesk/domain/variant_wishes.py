@@ -26,18 +26,13 @@ from returnsdesk.domain.quantities import find_quantities
 from returnsdesk.domain.reading import Reading, read
 from returnsdesk.domain.reasons import find_reasons
 from returnsdesk.domain.text import fold
-from returnsdesk.domain.words import is_everyday, signals, vocabulary
+from returnsdesk.domain.words import is_everyday, signals, vocabulary, word_set
 
 Options = Mapping[str, str]
 _SHORT = 5
 _MOST_STEPS = 6
 _REACH_OF_COUNT = 4
 _MOST_WISHES = 8
-_THAN = frozenset(("than", "dan", "als", "enn", "niz"))
-_COUNTING = frozenset(
-    ("size", "sizes", "maat", "maten", "maatje", "maatjes", "nummer", "nummern", "nr", "number", "grosse", "grossen", "groesse",
-     "groessen", "storrelse", "storrelser", "str", "rozmiar", "rozmiary", "numer", "numery", "hakk", "eentje", "eins")
-)
 
 
 @dataclass(frozen=True)
@@ -83,9 +78,13 @@ def read_wishes(text: str, current: Options, others: Sequence[Options]) -> list[
     first = [option for option in named if option.word.start < split]
     second = [option for option in named if option.word.start >= split]
     has_size = any(_is_size(option) for option in named)
-    wishes = [wish if has_size or not step else _with_step(wish, step) for wish in _alternatives(first)]
+    wishes = [
+        wish if has_size or not step else _with_step(wish, step) for wish in _alternatives(first)
+    ]
     fallbacks = [
-        replace(_with_unsaid(wish, first), is_fallback=True) for wish in _alternatives(second) if second
+        replace(_with_unsaid(wish, first), is_fallback=True)
+        for wish in _alternatives(second)
+        if second
     ]
     return [*wishes, *fallbacks][:_MOST_WISHES]
 
@@ -136,9 +135,7 @@ def _named_options(
     return known
 
 
-def _found_words(
-    reading: Reading, current: Options, others: Sequence[Options]
-) -> list[OptionWord]:
+def _found_words(reading: Reading, current: Options, others: Sequence[Options]) -> list[OptionWord]:
     names = {fold(name) for options in (current, *others) for name in options}
     words = list(find_options(reading.text))
     if {"waist", "length"} <= names:
@@ -154,9 +151,7 @@ def _found_words(
     products = {product.start for product in find_products(reading)}
     has_size = any(word.kind in (SIZE, MEASURE) for word in words)
     words = [
-        word
-        for word in words
-        if not (word.kind == COLOUR and has_size and word.end in products)
+        word for word in words if not (word.kind == COLOUR and has_size and word.end in products)
     ]
     taken = {place for word in words for place in range(word.start, word.end)}
     words += _values_in(reading, [current, *others], taken)
@@ -171,25 +166,16 @@ def _waist_and_length(word: OptionWord, reading: Reading) -> list[OptionWord]:
     waist, _, length = value.removeprefix("W").partition("/")
     if length:
         parts = (f"W{waist}", f"L{length.removeprefix('L')}")
-    elif value.isdecimal() and _LENGTHS & set(reading.words[max(0, word.start - 2) : word.end + 2]):
+    elif value.isdecimal() and word_set("lengths") & set(
+        reading.words[max(0, word.start - 2) : word.end + 2]
+    ):
         parts = (f"L{value}",)
     else:
         return [word]
     return [replace(word, values=frozenset((part,))) for part in parts]
 
 
-_LENGTHS = frozenset(
-    ("length", "inseam", "leg", "legs", "lengte", "beenlengte", "lange", "laenge", "beinlange", "lengde", "dlugosc", "nogawka", "nogawki")
-)
-_LONGER_OR_SHORTER = frozenset(
-    ("longer", "shorter", "langer", "langere", "langeren", "korter", "kortere", "kurzer", "kurzere", "kurzeren", "lengre", "lenger",
-     "dluzsze", "dluzszy", "dluzsza", "krotsze", "krotszy", "krotsza")
-)
-
-
-def _values_in(
-    reading: Reading, catalogue: Sequence[Options], taken: set[int]
-) -> list[OptionWord]:
+def _values_in(reading: Reading, catalogue: Sequence[Options], taken: set[int]) -> list[OptionWord]:
     """Values of the catalogue as they stand in the message ("v-neck", "espresso", "9")."""
     found: list[OptionWord] = []
     counted = {
@@ -219,11 +205,19 @@ def _is_meant(reading: Reading, start: int, parts: tuple[str, ...]) -> bool:
     if not parts[0][-1:].isdigit():
         return True
     end = start + len(parts)
-    has_unit = end < len(reading.words) and not reading.is_break(end) and (
-        signals("units", "size_words", "bigger", "smaller").at(reading.words, end, reading.languages)
+    has_unit = (
+        end < len(reading.words)
+        and not reading.is_break(end)
+        and (
+            signals("units", "size_words", "bigger", "smaller").at(
+                reading.words, end, reading.languages
+            )
+        )
     )
     before = range(max(0, start - _REACH_OF_COUNT), start)
-    follows_wish = any(place in reading.places_of("want", "exchange", "size_words") for place in before)
+    follows_wish = any(
+        place in reading.places_of("want", "exchange", "size_words") for place in before
+    )
     return not has_unit and (len(reading.words) <= _SHORT or follows_wish)
 
 
@@ -234,7 +228,9 @@ def _in_catalogue(
     catalogue = [current, *others]
     all_names = list(dict.fromkeys(name for options in catalogue for name in options))
     scores = {
-        name: max(option_match(word, name, options[name]) for options in catalogue if name in options)
+        name: max(
+            option_match(word, name, options[name]) for options in catalogue if name in options
+        )
         for name in all_names
     }
     best = max(scores.values(), default=0)
@@ -306,7 +302,9 @@ def _step(reading: Reading) -> VariantWish | None:
         ("smallest", -1, True),
     ):
         for found in reading.signals(section):
-            is_comparison = found.end < len(reading.words) and reading.words[found.end] in _THAN
+            is_comparison = found.end < len(reading.words) and reading.words[found.end] in word_set(
+                "than"
+            )
             is_negated = found.start - 1 in reading.places_of("not")
             if not (is_comparison or is_negated):
                 steps.append((sign, is_extreme, found.start, found.end))
@@ -314,7 +312,7 @@ def _step(reading: Reading) -> VariantWish | None:
         return None
     sign, is_extreme, start, end = steps[0]
     count, is_counted = _count(reading, start, end)
-    is_of_length = bool(_LONGER_OR_SHORTER & set(reading.words[start:end]))
+    is_of_length = bool(word_set("longer_or_shorter") & set(reading.words[start:end]))
     return VariantWish((), sign * count, is_counted, is_extreme, is_of_length=is_of_length)
 
 
@@ -330,8 +328,8 @@ def _count(reading: Reading, start: int, end: int) -> tuple[float, bool]:
             return float(word), True
         if named and place < start:
             return float(min(named.meanings, key=int)), True
-    is_counted = any(reading.words[place] in _COUNTING for place in window)
-    is_next = any(reading.words[place] in ("next", "neste", "nachste", "volgende") for place in window)
+    is_counted = any(reading.words[place] in word_set("steps") for place in window)
+    is_next = any(reading.words[place] in word_set("next_step") for place in window)
     return 1.0, is_counted and not is_next
 
 
@@ -350,5 +348,3 @@ def _place_of_fallback(reading: Reading, words: Sequence[OptionWord]) -> int:
             return condition.start
     ors = [found.start for found in reading.signals("or") if first.end <= found.start <= last.start]
     return min(ors, default=words[1].start)
-
-

@@ -125,10 +125,7 @@ def match_variant(
     return VariantMatch(
         wanted=wanted,
         fallback=tuple(
-            key
-            for choice in seconds
-            for key in (choice.keys or choice.near)
-            if key not in wanted
+            key for choice in seconds for key in (choice.keys or choice.near) if key not in wanted
         ),
         asked_for=choices[0].asked_for if choices else {},
         is_about_variant=True,
@@ -187,9 +184,7 @@ def _is_like(current: VariantOption, other: VariantOption, named: set[str]) -> b
 def _nearest(current: VariantOption, others: Sequence[VariantOption]) -> tuple[int, ...]:
     """The keys of those variants that differ from the current one in the fewest options."""
     counts = {
-        other.key: sum(
-            other.options.get(name) != value for name, value in current.options.items()
-        )
+        other.key: sum(other.options.get(name) != value for name, value in current.options.items())
         for other in others
     }
     least = min(counts.values(), default=0)
@@ -205,7 +200,9 @@ def _step(
     """The size so many steps away, in the colour that was named or the current one."""
     named = {option_name for option in wish.named for option_name in option.names}
     fitting = [other for other in others if _fulfils(wish, other) and size_name in other.options]
-    order = size_order([current.options[size_name], *(other.options[size_name] for other in fitting)])
+    order = size_order(
+        [current.options[size_name], *(other.options[size_name] for other in fitting)]
+    )
     values = _values_at(wish, current.options[size_name], order)
     sized = [other for value in values for other in fitting if other.options[size_name] == value]
     same = [other for other in sized if _is_like(current, other, named | {size_name})]
@@ -229,7 +226,9 @@ def _values_at(wish: VariantWish, own: str, order: list[str]) -> list[str]:
     if kind != "number" or len(amounts) != 1:
         steps = max(1, int(abs(wish.step)))
         return larger[steps - 1 : steps]
-    gaps = [abs(size_key(value)[1][0] - amounts[0]) for value in larger if size_key(value)[0] == kind]
+    gaps = [
+        abs(size_key(value)[1][0] - amounts[0]) for value in larger if size_key(value)[0] == kind
+    ]
     has_halves = any(gap % 1 for gap in gaps)
     if not has_halves:
         steps = max(1, int(abs(wish.step)))

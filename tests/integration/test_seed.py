@@ -98,11 +98,7 @@ def counts(database: Database) -> dict[str, int]:
         }
 
 
-# Nothing makes a faulty item wait for a colleague yet, so its return is approved at once.
-APPROVED_AT_ONCE = pytest.mark.xfail(reason="faulty items do not wait for a look", strict=True)
-
-
-@every(NUMBERED, {("LL-10208", "requested"): [APPROVED_AT_ONCE]})
+@every_return
 def test_return_stands_where_its_story_says(
     seeded: Database, number: int, entry: dict[str, Any]
 ) -> None:

@@ -76,6 +76,15 @@ def test_a_return_gets_a_number_and_holds_its_units(shop):
     assert count(shop, Event.command == "submit", of=Event) == 1
 
 
+def test_a_faulty_item_waits_for_a_look_and_then_goes_ahead(shop):
+    line = RequestedLine(SHIRTS, 1, "defective", "refund")
+    view = create(shop, request("LL-2", line))
+    assert (view.status, view.fee_minor) == ("requested", 0)
+    with pytest.raises(NotAllowed):
+        returns.record_scan(shop, view.rma_number, actor="carrier", now=NOW)
+    assert returns.approve(shop, view.rma_number, actor="agent x", now=NOW).status == "approved"
+
+
 def test_the_same_yes_twice_is_one_return(shop):
     assert create(shop).rma_number == create(shop).rma_number
     assert count(shop) == 1
@@ -196,9 +205,9 @@ def test_a_return_closes_only_when_every_part_is_settled_and_settles_once(shop):
 
 
 def test_fully_returned_in_two_returns_gives_back_exactly_what_was_paid(shop):
-    policy_free = "defective"
+    free_of_charge = "not_as_described"
     for index, quantity in enumerate((1, 2)):
-        line = RequestedLine(SHIRTS, quantity, policy_free, "refund")
+        line = RequestedLine(SHIRTS, quantity, free_of_charge, "refund")
         view = create(shop, request("LL-2", line, key=f"k{index}"))
         through_inspection(shop, view.rma_number, SHIRTS, [(quantity, "A")])
         refunds.start(shop, view.rma_number, actor="agent x", now=NOW)

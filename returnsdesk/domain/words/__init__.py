@@ -12,7 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from importlib import resources
 from typing import Any
 
@@ -101,9 +101,7 @@ class Vocabulary:
             frozenset(phrase.language for phrase in longest),
         )
 
-    def find(
-        self, words: Sequence[str], languages: frozenset[str] = ALL_LANGUAGES
-    ) -> list[Found]:
+    def find(self, words: Sequence[str], languages: frozenset[str] = ALL_LANGUAGES) -> list[Found]:
         """The phrases of the list in a text, from left to right, none inside another."""
         found = []
         place = 0
@@ -123,10 +121,12 @@ def _matches(phrase: Phrase, words: Sequence[str], start: int) -> bool:
     return all(words[start + step] in forms for step, forms in enumerate(phrase.words))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _file(name: str) -> Mapping[str, Any]:
     text = resources.files(__name__).joinpath(name).read_text(encoding="utf-8")
-    loaded: Mapping[str, Any] = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    # The C loader is the same safe one, ten times as fast; it is missing where PyYAML was built without libyaml.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loaded: Mapping[str, Any] = yaml.load(text, Loader=loader)  # noqa: S506
     return loaded
 
 
@@ -134,7 +134,7 @@ def _listed(value: object) -> list[str]:
     return [part.strip() for part in str(value).split(",") if part.strip()]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _endings(language: str) -> tuple[str, ...]:
     return ("", *sorted({fold(ending) for ending in _file(f"{language}.yml")["endings"].split()}))
 
@@ -169,7 +169,7 @@ def _with_parted_hyphens(phrases: list[str]) -> list[str]:
     return [phrase.replace("-", " ") for phrase in phrases]
 
 
-@lru_cache(maxsize=None)
+@cache
 def vocabulary(section: str, *, is_inflected: bool = False) -> Vocabulary:
     """A section of the language files that maps meanings to phrases: colours, materials, sizes, numbers, months."""
     return Vocabulary(
@@ -183,7 +183,7 @@ def vocabulary(section: str, *, is_inflected: bool = False) -> Vocabulary:
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def signals(*sections: str) -> Vocabulary:
     """Sections of the language files that are plain lists ("both", "except", ...); the meaning is the section's name."""
     return Vocabulary(
@@ -194,7 +194,30 @@ def signals(*sections: str) -> Vocabulary:
     )
 
 
-@lru_cache(maxsize=None)
+@cache
+def word_set(section: str) -> frozenset[str]:
+    """The single words of a plain list, of all languages together."""
+    return frozenset(
+        form
+        for phrase in signals(section).phrases
+        if len(phrase.words) == 1
+        for form in phrase.words[0]
+    )
+
+
+@cache
+def alternatives(section: str) -> str:
+    """The phrases of a plain list, of all languages together, as alternatives of a pattern for folded text."""
+    written = {
+        spelling
+        for language in LANGUAGES
+        for phrase in _listed(_file(f"{language}.yml")[section])
+        for spelling in spellings(phrase)
+    }
+    return "|".join(sorted(map(re.escape, written), key=len, reverse=True))
+
+
+@cache
 def reason_phrases() -> Mapping[str, Mapping[str, list[str]]]:
     """For each language: a section (a reason, or a list of helping words) and its phrases as they are written."""
     return {
@@ -206,7 +229,7 @@ def reason_phrases() -> Mapping[str, Mapping[str, list[str]]]:
     }
 
 
-@lru_cache(maxsize=None)
+@cache
 def product_entries() -> Mapping[str, Mapping[str, Any]]:
     """For each product: its names by language, what it `is` (the wider product) and what is `near` to it."""
     entries: dict[str, Mapping[str, Any]] = {}
@@ -216,7 +239,7 @@ def product_entries() -> Mapping[str, Mapping[str, Any]]:
     return entries
 
 
-@lru_cache(maxsize=None)
+@cache
 def product_names() -> Vocabulary:
     """The names of products in all languages; the meaning is the product's key."""
     return Vocabulary(
@@ -230,7 +253,7 @@ def product_names() -> Vocabulary:
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def _everyday() -> Mapping[str, frozenset[str]]:
     languages: dict[str, set[str]] = defaultdict(set)
     for language in LANGUAGES:
