@@ -23,7 +23,7 @@
   const LOST_AFTER_MS = 1200;
   const SLEEP_AFTER_MS = 30000;
 
-  // ---- words, in the order of LANGUAGES -----------------------------------------------------------------------------
+  // ---- words, in the order of LANGUAGES ----
 
   const TEXTS = {
     title: ["Help with returns", "Hulp bij retouren", "Hilfe bei Retouren", "Hjelp med retur", "Pomoc przy zwrotach"],
@@ -54,7 +54,6 @@
       "Kan jeg returnere {product} hvis det ikke passer?",
       "Czy mogę zwrócić {product}, jeśli nie pasuje?",
     ],
-    log: ["Messages", "Berichten", "Nachrichten", "Meldinger", "Wiadomości"],
     write: ["Write a message", "Schrijf een bericht", "Nachricht schreiben", "Skriv en melding", "Napisz wiadomość"],
     send: ["Send", "Versturen", "Senden", "Send", "Wyślij"],
     you: ["You", "Jij", "Sie", "Du", "Ty"],
@@ -82,39 +81,31 @@
     retry: ["Try again", "Opnieuw proberen", "Erneut versuchen", "Prøv igjen", "Spróbuj ponownie"],
     discard: ["Remove", "Verwijderen", "Entfernen", "Fjern", "Usuń"],
     too_long: ["{count} characters too many", "{count} tekens te veel", "{count} Zeichen zu viel", "{count} tegn for mye", "o {count} znaków za dużo"],
-    left: ["{count} characters left", "nog {count} tekens", "noch {count} Zeichen", "{count} tegn igjen", "pozostało znaków: {count}"],
     photo: ["Photo", "Foto", "Foto", "Bilde", "Zdjęcie"],
     attach: ["Send a photo", "Foto versturen", "Foto senden", "Send et bilde", "Wyślij zdjęcie"],
-    uploading: ["Uploading", "Uploaden", "Wird hochgeladen", "Laster opp", "Przesyłanie"],
-    photo_large: ["The photo is too large: at most 10 MB.", "De foto is te groot: hoogstens 10 MB.", "Das Foto ist zu groß: höchstens 10 MB.", "Bildet er for stort: høyst 10 MB.", "Zdjęcie jest za duże: najwyżej 10 MB."],
-    photo_kind: ["That is not a picture.", "Dat is geen afbeelding.", "Das ist kein Bild.", "Det er ikke et bilde.", "To nie jest obraz."],
+    photo_wrong: ["Only pictures of at most 10 MB can be sent.", "Je kunt alleen afbeeldingen tot 10 MB versturen.", "Nur Bilder bis 10 MB können gesendet werden.", "Bare bilder på opptil 10 MB kan sendes.", "Można wysłać tylko obrazy do 10 MB."],
     photo_failed: ["The photo did not get through.", "De foto is niet aangekomen.", "Das Foto ist nicht angekommen.", "Bildet kom ikke fram.", "Zdjęcie nie dotarło."],
     fresh: ["New conversation", "Nieuw gesprek", "Neues Gespräch", "Ny samtale", "Nowa rozmowa"],
     fresh_ask: ["Start anew? This conversation is closed then.", "Opnieuw beginnen? Dit gesprek wordt dan gesloten.", "Neu beginnen? Dieses Gespräch wird dann geschlossen.", "Begynne på nytt? Denne samtalen lukkes da.", "Zacząć od nowa? Ta rozmowa zostanie zamknięta."],
-    fresh_yes: ["Start anew", "Opnieuw beginnen", "Neu beginnen", "Begynn på nytt", "Zacznij od nowa"],
     keep: ["Keep this one", "Dit gesprek houden", "Dieses behalten", "Behold denne", "Zostaw tę"],
     ended: ["The earlier conversation has ended. This is a new one.", "Het vorige gesprek is afgelopen. Dit is een nieuw gesprek.", "Das frühere Gespräch ist beendet. Dies ist ein neues.", "Den forrige samtalen er avsluttet. Dette er en ny.", "Poprzednia rozmowa jest zakończona. To jest nowa."],
     save: ["Download transcript", "Gesprek downloaden", "Gespräch herunterladen", "Last ned samtalen", "Pobierz zapis rozmowy"],
     sold_out: ["sold out", "uitverkocht", "ausverkauft", "utsolgt", "wyprzedane"],
     done: ["done", "klaar", "erledigt", "ferdig", "gotowe"],
-    now: ["now", "nu", "jetzt", "nå", "teraz"],
     rate: ["How was this chat?", "Hoe was deze chat?", "Wie war dieser Chat?", "Hvordan var chatten?", "Jak oceniasz ten czat?"],
     stars: ["{count} of 5", "{count} van 5", "{count} von 5", "{count} av 5", "{count} z 5"],
     comment: ["Anything to add? (optional)", "Wil je iets toevoegen? (hoeft niet)", "Möchten Sie etwas hinzufügen? (freiwillig)", "Noe å legge til? (valgfritt)", "Coś jeszcze? (opcjonalnie)"],
     thanks: ["Thank you!", "Bedankt!", "Vielen Dank!", "Takk!", "Dziękujemy!"],
   };
 
-  // ---- look ---------------------------------------------------------------------------------------------------------
+  // ---- look ----
 
   const CSS = `
-:host { all: initial; direction: inherit; color-scheme: light dark;
+:host { all: initial; direction: inherit; color-scheme: light;
   --accent: #1d5b4f; --on-accent: #fff; --paper: #fff; --wash: #f3f1ed; --ink: #22201d; --soft: #5c5750; --line: #8a847b;
   --alert: #9c2f1f; --alert-wash: #fbeae6; --round: 16px; }
-@media (prefers-color-scheme: dark) { :host(:not([data-theme=light])) {
-  --paper: #1e2120; --wash: #2b2f2d; --ink: #f0ede7; --soft: #b9b3a9; --line: #7d827f; --alert: #ffb4a5; --alert-wash: #40231d; } }
-:host([data-theme=dark]) { color-scheme: dark;
+:host([data-dark]) { color-scheme: dark;
   --paper: #1e2120; --wash: #2b2f2d; --ink: #f0ede7; --soft: #b9b3a9; --line: #7d827f; --alert: #ffb4a5; --alert-wash: #40231d; }
-:host([data-theme=light]) { color-scheme: light; }
 * { box-sizing: border-box; }
 [hidden] { display: none !important; }
 button, textarea { font: inherit; color: inherit; letter-spacing: inherit; }
@@ -152,12 +143,13 @@ h2 { flex: 1; margin: 0; font-size: 17px; font-weight: 650; overflow-wrap: anywh
 .agent .bubble { background: var(--paper); border-color: var(--line); }
 .system { align-self: center; max-width: 94%; }
 .system .bubble { background: none; color: var(--soft); font-size: 15px; text-align: center; padding-block: 2px; }
-.bubble a { color: inherit; }
-.name, time, .state, .count { font-size: 13px; color: var(--soft); }
+a { color: inherit; }
+a.solid { text-align: center; }
+.name, time, .state, .count { font-size: 13px; color: var(--soft); unicode-bidi: plaintext; }
 .state { color: var(--alert); display: flex; gap: 8px; flex-wrap: wrap; align-items: center; justify-content: flex-end; }
 .picture { max-width: 100%; max-height: 220px; border-radius: 12px; border: 1px solid var(--line); background: var(--wash); }
 .choices { display: flex; flex-wrap: wrap; gap: 8px; max-width: 94%; }
-.choice { min-height: 44px; padding: 8px 14px; border: 1.5px solid var(--accent-line, var(--line)); border-radius: 22px; background: var(--paper); color: var(--ink);
+.choice { min-height: 44px; padding: 8px 14px; border: 1.5px solid var(--line); border-radius: 22px; background: var(--paper); color: var(--ink);
   text-align: start; overflow-wrap: anywhere; }
 .choice:hover, .pick:hover { background: var(--wash); }
 .choice:disabled { color: var(--soft); border-style: dashed; cursor: default; }
@@ -172,22 +164,18 @@ h2 { flex: 1; margin: 0; font-size: 17px; font-weight: 650; overflow-wrap: anywh
 .item img { width: 64px; height: 64px; border-radius: 10px; object-fit: cover; background: var(--wash); flex: none; }
 .item span { display: block; overflow-wrap: anywhere; }
 .soft { color: var(--soft); font-size: 14px; }
-.stages { list-style: none; margin: 0; padding: 0; display: grid; grid-auto-flow: column; grid-auto-columns: 1fr; }
-.stages li { position: relative; padding-block-start: 20px; text-align: center; font-size: 13px; color: var(--soft); overflow-wrap: anywhere; padding-inline: 2px; hyphens: auto; }
-.stages li::before { content: ""; position: absolute; inset-block-start: 6px; inset-inline: 0; height: 3px; background: var(--line); opacity: .5; }
-.stages li:first-child::before { inset-inline-start: 50%; }
-.stages li:last-child::before { inset-inline-end: 50%; }
-.stages li::after { content: ""; position: absolute; inset-block-start: 0; inset-inline-start: calc(50% - 7px); width: 15px; height: 15px; border-radius: 50%;
-  border: 2px solid var(--line); background: var(--paper); }
-.stages [data-state=done]::after { background: var(--ink); border-color: var(--ink); }
+.stages { list-style: none; margin: 0; padding: 0; font-size: 15px; color: var(--soft); }
+.stages li { position: relative; display: flex; gap: 8px; justify-content: space-between; padding: 3px 0; padding-inline-start: 26px; }
+.stages li::before { content: ""; position: absolute; inset-block-start: 8px; inset-inline-start: 2px; width: 12px; height: 12px; border: 2px solid var(--line); border-radius: 50%; }
+.stages li:not(:last-child)::after { content: ""; position: absolute; inset-block: 22px -6px; inset-inline-start: 7px; border-inline-start: 2px solid var(--line); }
+.stages [data-state=done]::before { background: var(--accent); border-color: var(--accent); box-shadow: 0 0 0 1px var(--line); }
 .stages [data-state=now] { color: var(--ink); font-weight: 650; }
-.stages [data-state=now]::after { border: 4px solid var(--ink); }
+.stages [data-state=now]::before { border: 4px solid var(--ink); }
 .sizes { display: flex; flex-wrap: wrap; gap: 8px; margin: 0; padding: 0; border: 0; }
 .sizes .choice { min-width: 48px; text-align: center; border-radius: 10px; padding-inline: 10px; }
 .sold { text-decoration: line-through; }
 .status { min-height: 24px; padding: 0 16px 4px; font-size: 14px; color: var(--soft); margin: 0; }
 .status.lost { background: var(--alert-wash); color: var(--alert); padding-block: 8px; }
-.status.lost a { color: inherit; }
 .ask { border-block-start: 1px solid var(--line); padding: 12px 16px; display: grid; gap: 10px; }
 .ask p { margin: 0; }
 .row { display: flex; gap: 8px; flex-wrap: wrap; }
@@ -197,8 +185,7 @@ form { display: flex; align-items: flex-end; gap: 4px; padding: 8px; padding-blo
 textarea { flex: 1; min-width: 0; min-height: 44px; max-height: 140px; padding: 10px 12px; resize: none; font-size: 16px; border: 1px solid var(--line);
   border-radius: 12px; background: var(--paper); color: var(--ink); unicode-bidi: plaintext; }
 textarea::placeholder { color: var(--soft); opacity: 1; }
-.count { padding: 0 16px; text-align: end; }
-.count.over { color: var(--alert); font-weight: 600; }
+.count { padding: 0 16px; text-align: end; color: var(--alert); }
 progress { width: 180px; accent-color: var(--accent); }
 @media (max-width: 560px), (max-height: 480px) {
   dialog, :host([data-position=start]) dialog { inset: var(--top, 0) 0 auto 0; width: 100vw; max-width: none; height: var(--height, 100dvh); border: 0; border-radius: 0; }
@@ -221,7 +208,7 @@ progress { width: 180px; accent-color: var(--accent); }
     photo: "M4 8h4l2-3h4l2 3h4v11H4zM12 16a3 3 0 1 0 0-6 3 3 0 0 0 0 6z",
   };
 
-  // ---- small tools --------------------------------------------------------------------------------------------------
+  // ---- small tools ----
 
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -294,7 +281,7 @@ progress { width: 180px; accent-color: var(--accent); }
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000000" : "#ffffff";
   };
 
-  // ---- the element --------------------------------------------------------------------------------------------------
+  // ---- the element ----
 
   class ReturnsDeskChat extends HTMLElement {
     connectedCallback() {
@@ -303,6 +290,7 @@ progress { width: 180px; accent-color: var(--accent); }
       this.desk = (set.desk || new URL(".", script ? script.src : location.href).href).replace(/\/+$/, "");
       this.language =
         [set.language, document.documentElement.lang, ...(navigator.languages || [])].map(knownLanguage).find(Boolean) || "en";
+      this.locale = this.language === "en" ? "en-GB" : this.language;
       this.kept = store("localStorage", `returnsdesk:${this.desk}`);
       this.tab = store("sessionStorage", `returnsdesk:${this.desk}`);
       this.token = this.kept.read().token;
@@ -334,13 +322,17 @@ progress { width: 180px; accent-color: var(--accent); }
       return window.matchMedia("(max-width: 560px), (max-height: 480px)").matches;
     }
 
-    // ---- building ---------------------------------------------------------------------------------------------------
+    // ---- building ----
 
     build() {
       const root = this.attachShadow({ mode: "open" });
       const sheet = new CSSStyleSheet();
       sheet.replaceSync(CSS);
       root.adoptedStyleSheets = [sheet];
+      const dark = window.matchMedia("(prefers-color-scheme: dark)");
+      const paint = () => this.toggleAttribute("data-dark", this.dataset.theme ? this.dataset.theme === "dark" : dark.matches);
+      dark.addEventListener("change", paint);
+      paint();
       const colour = /^#([0-9a-f]{3}|[0-9a-f]{6})$/i.test(this.dataset.colour || "") && this.dataset.colour;
       if (colour) {
         const full = colour.length === 4 ? colour.replace(/[0-9a-f]/gi, "$&$&") : colour;
@@ -373,7 +365,7 @@ progress { width: 180px; accent-color: var(--accent); }
       );
       this.log = make("div", "log");
       this.log.setAttribute("role", "log");
-      this.log.setAttribute("aria-label", this.text("log"));
+      this.log.setAttribute("aria-labelledby", "title");
       this.log.tabIndex = 0;
       this.status = make("p", "status");
       this.status.setAttribute("role", "status");
@@ -438,9 +430,7 @@ progress { width: 180px; accent-color: var(--accent); }
       this.field.style.height = "auto";
       this.field.style.height = `${this.field.scrollHeight + 2}px`;
       const left = TEXT_LIMIT - [...this.field.value.trim()].length;
-      this.count.classList.toggle("over", left < 0);
-      this.count.textContent =
-        left < 0 ? this.text("too_long", { count: -left }) : left < 200 ? this.text("left", { count: left }) : "";
+      this.count.textContent = left < 0 ? this.text("too_long", { count: -left }) : "";
       this.keepTab({ draft: this.field.value });
     }
 
@@ -457,7 +447,7 @@ progress { width: 180px; accent-color: var(--accent); }
       fit();
     }
 
-    // ---- opening and closing ----------------------------------------------------------------------------------------
+    // ---- opening and closing ----
 
     open(takesFocus = true) {
       if (!this.panel) this.buildPanel();
@@ -499,7 +489,7 @@ progress { width: 180px; accent-color: var(--accent); }
       this.kept.write({ ...this.kept.read(), ...changes });
     }
 
-    // ---- talking to the desk ----------------------------------------------------------------------------------------
+    // ---- talking to the desk ----
 
     async call(method, path, body, token = this.token) {
       const headers = {};
@@ -645,7 +635,7 @@ progress { width: 180px; accent-color: var(--accent); }
       });
     }
 
-    // ---- sending ----------------------------------------------------------------------------------------------------
+    // ---- sending ----
 
     send(message) {
       const entry = { id: newId(), ...message };
@@ -698,7 +688,7 @@ progress { width: 180px; accent-color: var(--accent); }
       this.setState(entry.id, reason, { ...choices, [this.text("discard")]: () => this.removePending(entry.id) });
     }
 
-    // ---- photos -----------------------------------------------------------------------------------------------------
+    // ---- photos ----
 
     upload(file) {
       const entry = { id: newId(), text: file.name || this.text("photo") };
@@ -706,13 +696,12 @@ progress { width: 180px; accent-color: var(--accent); }
       const progress = make("progress");
       progress.max = 100;
       progress.value = 0;
-      progress.setAttribute("aria-label", this.text("uploading"));
+      progress.setAttribute("aria-label", this.text("attach"));
       const fail = (reason, again) => {
         progress.remove();
         this.refuse(entry, reason, again);
       };
-      if (!file.type.startsWith("image/")) return fail(this.text("photo_kind"));
-      if (file.size > PHOTO_LIMIT) return fail(this.text("photo_large"));
+      if (!file.type.startsWith("image/") || file.size > PHOTO_LIMIT) return fail(this.text("photo_wrong"));
       const start = () => {
         this.setState(entry.id, "");
         made.append(progress);
@@ -733,7 +722,7 @@ progress { width: 180px; accent-color: var(--accent); }
       start();
     }
 
-    // ---- showing ----------------------------------------------------------------------------------------------------
+    // ---- showing ----
 
     clear() {
       this.log.textContent = "";
@@ -805,18 +794,18 @@ progress { width: 180px; accent-color: var(--accent); }
       if (Number.isNaN(moment.getTime())) return made;
       const isToday = moment.toDateString() === new Date().toDateString();
       made.dateTime = at;
-      made.textContent = new Intl.DateTimeFormat(this.language, { timeStyle: "short", ...(isToday ? {} : { dateStyle: "medium" }) }).format(moment);
+      made.textContent = new Intl.DateTimeFormat(this.locale, { timeStyle: "short", ...(isToday ? {} : { dateStyle: "medium" }) }).format(moment);
       return made;
     }
 
     day(text) {
       const [year, month, day] = String(text).slice(0, 10).split("-").map(Number);
       if (!day) return String(text);
-      return new Intl.DateTimeFormat(this.language, { day: "numeric", month: "short" }).format(new Date(year, month - 1, day));
+      return new Intl.DateTimeFormat(this.locale, { day: "numeric", month: "short" }).format(new Date(year, month - 1, day));
     }
 
     amount(minor, currency) {
-      const format = new Intl.NumberFormat(this.language, { style: "currency", currency });
+      const format = new Intl.NumberFormat(this.locale, { style: "currency", currency });
       return format.format(minor / 10 ** format.resolvedOptions().maximumFractionDigits);
     }
 
@@ -928,7 +917,7 @@ progress { width: 180px; accent-color: var(--accent); }
       this.status.append(` ${this.text("contact")} `, link, ".");
     }
 
-    // ---- cards: shapes in docs/widget.md; the text of the message always says the same ---------------------------------
+    // ---- cards: shapes in docs/widget.md; the text of the message always says the same ----
 
     card(message) {
       const kind = message.custom.card;
@@ -987,11 +976,12 @@ progress { width: 180px; accent-color: var(--accent); }
       if (custom.stages) {
         const stages = make("ol", "stages");
         for (const { label, state, date } of custom.stages) {
-          const stage = make("li", "", label);
+          const stage = make("li");
+          const name = make("span", "", label);
+          stage.append(name, make("span", "", date ? this.day(date) : ""));
           stage.dataset.state = state;
           if (state === "now") stage.setAttribute("aria-current", "step");
-          if (state === "done") stage.append(make("span", "unseen", ` (${this.text("done")})`));
-          if (date) stage.append(make("br"), this.day(date));
+          if (state === "done") name.append(make("span", "unseen", ` (${this.text("done")})`));
           stages.append(stage);
         }
         card.append(stages);
@@ -1030,7 +1020,7 @@ progress { width: 180px; accent-color: var(--accent); }
       return this.kept.read().rated ? null : this.rating("card");
     }
 
-    // ---- rating, new conversation, transcript, log-out --------------------------------------------------------------
+    // ---- rating, new conversation, transcript, log-out ----
 
     rating(className) {
       const made = make("div", className);
@@ -1071,7 +1061,7 @@ progress { width: 180px; accent-color: var(--accent); }
         this.field.focus();
       };
       const no = button("choice", this.text("keep"), done);
-      const yes = button("choice solid", this.text("fresh_yes"), () => {
+      const yes = button("choice solid", this.text("fresh"), () => {
         done();
         this.startFresh();
       });
@@ -1110,7 +1100,7 @@ progress { width: 180px; accent-color: var(--accent); }
             after = answer.messages[answer.messages.length - 1].seq;
             if (kind === "rating") continue;
             const who = author === "system" ? "" : `${author === "agent" ? (custom || {}).name || this.text("agent") : this.text(author === "shopper" ? "you" : "assistant")}: `;
-            const when = new Intl.DateTimeFormat(this.language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(at));
+            const when = new Intl.DateTimeFormat(this.locale, { dateStyle: "medium", timeStyle: "short" }).format(new Date(at));
             lines.push(`[${when}] ${who}${text || this.text("photo")}`);
           }
           more = answer.has_more;
@@ -1148,7 +1138,7 @@ progress { width: 180px; accent-color: var(--accent); }
 
   customElements.define(TAG, ReturnsDeskChat);
 
-  // ---- what the page may call ---------------------------------------------------------------------------------------
+  // ---- what the page may call ----
 
   const mount = () => {
     const chat = document.querySelector(TAG) || document.createElement(TAG);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -19,6 +20,11 @@ WIDGET_FILE = PROJECT_ROOT / "widget" / "returnsdesk-widget.js"
 
 # Five minutes until a new release is asked for; meanwhile, and while the desk is away, the kept copy serves.
 _CACHING = "public, max-age=300, stale-while-revalidate=86400, stale-if-error=604800"
+
+
+# Comments on lines of their own and indentation are for those who read the source; nothing else is taken out.
+_FOR_READERS = re.compile(rb"^[ \t]*//.*\n|^[ \t]+", re.MULTILINE)
+_BANNER = re.compile(rb"\A/\*.*?\*/\n", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -52,11 +58,16 @@ async def widget_file(request: Request) -> Response:
 routes = [Route("/widget.js", widget_file, methods=["GET"])]
 
 
+def slimmed(source: bytes) -> bytes:
+    """The script without what only its readers need."""
+    return _FOR_READERS.sub(b"", _BANNER.sub(b"", source))
+
+
 def _content() -> _Content:
     return _read(WIDGET_FILE, WIDGET_FILE.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=1)
 def _read(path: Path, _changed_at: int) -> _Content:
-    plain = path.read_bytes()
+    plain = slimmed(path.read_bytes())
     return _Content(plain, gzip.compress(plain, 9, mtime=0), f'"{sha256(plain).hexdigest()[:20]}"')

@@ -114,7 +114,7 @@ def _by_label(text: str, labels: Sequence[str]) -> int | None:
 
 
 def _by_number(text: str, labels: Sequence[str]) -> int | None:
-    """ "2", "nr 2", "2nd": a place in the list, unless the labels are such numbers themselves ("42.5", "43")."""
+    """A place in the list ("2", "nr 2", "2nd"), unless the labels are such numbers themselves ("42.5", "43")."""
     match = _NUMBER_ANSWER.fullmatch(fold(text).strip())
     if not match:
         return None
@@ -150,7 +150,7 @@ def _begins_with(label: str, section: str) -> bool:
 
 
 def _by_order(text: str, labels: Sequence[str]) -> int | None:
-    """ "The second", "de laatste", "ostatni": where hardly anything else is said."""
+    """A place in words ("the second", "de laatste", "ostatni") where hardly anything else is said."""
     reading = read(text)
     if reading.places_of("both", "nothing_of_these", "except", "not") and len(labels) > 1:
         return _AMBIGUOUS
@@ -163,7 +163,7 @@ def _by_order(text: str, labels: Sequence[str]) -> int | None:
         if reading.places_of(section):
             said.add(place)
             spoken |= reading.places_of(section)
-    numbers = [phrase for phrase in reading.find(vocabulary("numbers"))]
+    numbers = reading.find(vocabulary("numbers"))
     if not said and numbers and _is_counted_off(reading, numbers[0].start):
         said.add(int(min(numbers[0].meanings, key=int)) - 1)
         spoken.update(range(numbers[0].start, numbers[0].end))

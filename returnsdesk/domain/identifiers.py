@@ -1,4 +1,4 @@
-"""Numbers and addresses that identify an order or a person: order number, return number, e-mail, postcode, one-time code."""
+"""What identifies an order or a person: numbers of orders and returns, e-mail, postcode, one-time code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ _HASHED_ORDER = re.compile(r"(?<!\w)#\s?(\d{3,12})(?![\w@]|[.,]\d)")
 _BARE_ORDER = re.compile(r"(?<![\w.,#@/+€$£-])(\d{5,10})(?![\w@/%€]|[.,-]\d)")
 # Letters before a number that are no order's: of returns, currencies, countries, units and the like.
 _NO_PREFIX = frozenset(
-    ["rma", "eur", "euro", "kr", "nok", "pln", "zl", "usd", "gbp", "chf", "nl", "de", "pl", "us", "uk", "gb", "at", "be", "no", "plz", "zip", "tel", "tlf", "mm", "cm", "ean", "sku", "iban", "x", "s", "m", "l", "d", "n", "h"]
+    (
+        *("rma", "eur", "euro", "kr", "nok", "pln", "zl", "usd", "gbp", "chf", "mm", "cm"),
+        *("nl", "de", "pl", "us", "uk", "gb", "at", "be", "no", "d", "n"),
+        *("plz", "zip", "tel", "tlf", "ean", "sku", "iban", "x", "s", "m", "l", "h"),
+    )
 )
 _RMA = re.compile(r"(?<!\w)rma(?:\s?(?:nr|no|number|nummer|numer))?[\s#:.-]*(\d{3,10})(?!\w)")
 _EMAIL = re.compile(
@@ -104,7 +108,7 @@ def normalise_email(text: str) -> str:
 
 
 def normalise_postcode(text: str) -> str:
-    """A postcode as look-ups compare it: capitals, no blanks or hyphens, no country before it, US codes to five digits."""
+    """A postcode as look-ups compare it: capitals, no blanks, hyphens or country; of US codes the first five digits."""
     joined = "".join(unicodedata.normalize("NFKC", text).split()).upper()
     joined = re.sub(r"^(\d{5})-\d{4}$", r"\1", joined)
     return re.sub(r"[^\w]", "", _COUNTRY_PREFIX.sub("", joined))
@@ -244,7 +248,7 @@ def is_code_named(text: str) -> bool:
 
 
 def find_postcodes(text: str) -> list[Mention]:
-    """Postcodes of the Netherlands, Britain, Ireland, Poland, Germany, the US, Norway and others of four or five digits."""
+    """Postcodes: Dutch, British, Irish and Polish ones, and those of four or five digits (Germany, Norway, the US)."""
     finder = _Finder(text)
     return [
         finder.mention("postcode", normalise_postcode(match.group(1)), match)

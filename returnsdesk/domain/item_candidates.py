@@ -13,7 +13,7 @@ from returnsdesk.domain.products import AKIN, UNRELATED, best_kinship
 from returnsdesk.domain.reading import Reading
 from returnsdesk.domain.words import word_set
 
-# In a message of so few words a colour or another attribute alone points at an item; in a longer one it may be anything.
+# In a message of so few words a colour or another attribute alone points at an item.
 _SHORT = 6
 
 

@@ -1,4 +1,4 @@
-"""A message about items taken into clauses: which words name products, options, places in a list, and what is ruled out."""
+"""The clauses of a message about items: what each names (products, options, places in a list) and what is ruled out."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from returnsdesk.domain.reading import Reading
 from returnsdesk.domain.reasons import find_reasons
 from returnsdesk.domain.words import vocabulary, word_set
 
+NamedWord = ProductWord | OptionWord
 _STRONG_MARKS = frozenset(".;!?\n")
 _WEAK_MARKS = frozenset(",:()&+/|>")
 LAST = -1
@@ -52,15 +53,13 @@ class Clause:
         return not (self.products or self.options or self.ordinals)
 
 
-def find_clauses(
-    reading: Reading, mistyped: Iterable[ProductWord | OptionWord] = ()
-) -> list[Clause]:
+def find_clauses(reading: Reading, mistyped: Iterable[NamedWord] = ()) -> list[Clause]:
     """The clauses of a message with what they name; wishes for another size or colour are left out."""
     clauses = _cut(reading)
     masked = _places_of_reasons(reading)
     wished = places_wished_for(reading)
     no_item = reading.places_of("no_item")
-    everything: list[ProductWord | OptionWord] = [
+    everything: list[NamedWord] = [
         *(product for product in find_products(reading) if product.start not in no_item),
         *(option for option in find_options(reading.text) if option.start not in masked),
         *mistyped,
@@ -136,7 +135,7 @@ def _joints(reading: Reading) -> dict[int, str]:
 
 def _denials(reading: Reading) -> list[int]:
     """Negations between two items ("spodnie a nie sweter", "jakka ikke buksa"): what follows is ruled out."""
-    named = [*find_products(reading), *find_options(reading.text)]
+    named: list[NamedWord] = [*find_products(reading), *find_options(reading.text)]
     ends, starts = {word.end for word in named}, {word.start for word in named}
     joining = reading.places_of("and", "but")
     denials = []
@@ -175,7 +174,7 @@ def _places_of_reasons(reading: Reading) -> frozenset[int]:
 def find_ordinals(reading: Reading) -> list[tuple[int, int]]:
     """Words that point at a place in a list, with the place (counted from 1, `LAST` for the last)."""
     hidden = reading.places_of("not_ordinals", "newer", "older", "rest")
-    found = []
+    found: list[tuple[int, int]] = []
     for phrase in reading.find(vocabulary("ordinals")):
         if phrase.start in hidden:
             continue
@@ -208,15 +207,16 @@ def _points(reading: Reading, start: int, end: int) -> bool:
         return False
     if reading.is_break(end) or reading.words[end] in word_set("after_ordinal"):
         return True
-    return any(word.start == end for word in (*find_products(reading), *find_options(reading.text)))
+    named: list[NamedWord] = [*find_products(reading), *find_options(reading.text)]
+    return any(word.start == end for word in named)
 
 
 def _numbered(reading: Reading) -> list[tuple[int, int]]:
-    """ "Number 3", "nr 2", "item 1"."""
+    """Places in figures: "number 3", "nr 2", "item 1"."""
     found = []
     for phrase in reading.signals("choice_words"):
         place = phrase.end
-        if place >= len(reading.words) or reading.is_break(place):
+        if place >= len(reading.words) or reading.breaks[place] not in ("", ".", "#", ".#", ":"):
             continue
         word = reading.words[place]
         if reading.words[phrase.start] == "no" and not word.isdecimal():
@@ -243,6 +243,20 @@ def _rule_out(clauses: list[Clause], reading: Reading) -> None:
             or _is_denied(clause, after, reading, negations)
         ):
             clause.is_excluded = True
+        if is_kept and number and clause.joint == "and":
+            # "The lamp and the socks I keep"
+            earlier = clauses[number - 1]
+            earlier.is_excluded = earlier.is_excluded or _is_bare_item(earlier, reading)
+
+
+def _is_bare_item(clause: Clause, reading: Reading) -> bool:
+    """Whether the clause is an item and nothing else, so that the verb of the next one is its own."""
+    named: list[NamedWord] = [*clause.products, *clause.options]
+    inside = {place for word in named for place in range(word.start, word.end)}
+    return bool(inside) and all(
+        place in inside or reading.words[place] in word_set("determiners")
+        for place in range(clause.start, clause.end)
+    )
 
 
 def _is_praised(clause: Clause, after: Clause | None, reading: Reading) -> bool:
@@ -257,8 +271,8 @@ def _is_praised(clause: Clause, after: Clause | None, reading: Reading) -> bool:
 def _is_denied(
     clause: Clause, after: Clause | None, reading: Reading, negations: frozenset[int]
 ) -> bool:
-    """ "Not the socks", "spodnie nie", "die Socken nicht": the negation stands right at the item, no verb between."""
-    named = [*clause.products, *clause.options]
+    """Whether a negation stands right at the item, no verb between: "not the socks", "die Socken nicht"."""
+    named: list[NamedWord] = [*clause.products, *clause.options]
     if not named or "not" not in clause.flags:
         return False
     first, last = min(word.start for word in named), max(word.end for word in named)

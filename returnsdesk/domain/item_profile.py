@@ -1,4 +1,4 @@
-"""What is known of an ordered item for recognising it in a message: what it is, its telling words, colours and features."""
+"""What an ordered item can be recognised by in a message: its kind, telling words, colours and features."""
 
 from __future__ import annotations
 

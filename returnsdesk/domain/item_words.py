@@ -1,4 +1,4 @@
-"""The words of a message that belong to the items at hand: their own names, what describes them, and typing errors of both."""
+"""The words of a message that belong to the items at hand: their names, what describes them, typing errors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SHORTEST_ALONE = 4
 
 @dataclass(frozen=True)
 class ItemWords:
-    """For each word of the message the items (as places in the list) that it names or describes, and the typing errors."""
+    """For each word of the message the items (places in the list) that it names or describes, and typing errors."""
 
     profiles: tuple[Profile, ...]
     names: Mapping[int, frozenset[int]]
@@ -66,7 +66,7 @@ def _index(owned: Iterable[tuple[int, frozenset[str]]]) -> dict[str, frozenset[i
 
 def _known_places(reading: Reading) -> frozenset[int]:
     """The words that are read as products or options already."""
-    found = (*find_products(reading), *find_options(reading.text))
+    found: list[ProductWord | OptionWord] = [*find_products(reading), *find_options(reading.text)]
     return frozenset(place for word in found for place in range(word.start, word.end))
 
 

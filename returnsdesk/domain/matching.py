@@ -6,19 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from returnsdesk.domain.identifiers import (
-    find_named_order_numbers,
-    find_possible_order_numbers,
-    is_same_order_number,
-)
 from returnsdesk.domain.item_candidates import Selection, select
 from returnsdesk.domain.item_clauses import Clause, find_clauses
+from returnsdesk.domain.item_pool import items_of_that_name, pool_of
 from returnsdesk.domain.item_profile import Item
 from returnsdesk.domain.item_words import ItemWords, find_item_words
 from returnsdesk.domain.products import find_products
 from returnsdesk.domain.reading import Reading, read
 from returnsdesk.domain.text import LONGEST_TEXT, fold
-from returnsdesk.domain.words import vocabulary
 
 __all__ = ["Item", "ItemMatch", "match_items"]
 
@@ -65,7 +60,10 @@ def match_items(text: str, items: Sequence[Item]) -> ItemMatch:
     reading = read(text[:LONGEST_TEXT])
     if not items or not reading.words:
         return _nothing_said(items, is_about_items=bool(find_products(reading)))
-    pool, is_narrowed = _pool(reading, items)
+    named = items_of_that_name(reading, items)
+    if len(named) == 1:
+        return _only_narrowed(named)
+    pool = pool_of(reading, items)
     if len(pool) > 1 and _NUMBERS.fullmatch(fold(text).strip()):
         return _numbered([int(number) for number in re.findall(r"\d+", text)], pool)
     words = find_item_words(reading, pool)
@@ -76,13 +74,18 @@ def match_items(text: str, items: Sequence[Item]) -> ItemMatch:
     if _are_alternatives(clauses, reading):
         outcome.is_certain = False
     if not outcome.says_something:
-        return _only_narrowed(pool) if is_narrowed else _nothing_said(items, is_about_items=False)
+        return (
+            _only_narrowed(pool)
+            if len(pool) < len(items)
+            else _nothing_said(items, is_about_items=False)
+        )
     return _result(outcome, pool)
 
 
 def _are_alternatives(clauses: Sequence[Clause], reading: Reading) -> bool:
-    """ "M or L?", "the boots or the kettle": an "or" between what is named leaves it open."""
-    places = [word.start for clause in clauses for word in (*clause.products, *clause.options)]
+    """Whether an "or" between what is named leaves it open: "M or L?", "the boots or the kettle"."""
+    places = [word.start for clause in clauses for word in clause.products]
+    places += [word.start for clause in clauses for word in clause.options]
     return bool(places) and any(
         min(places) < found.start < max(places) for found in reading.signals("or")
     )
@@ -109,56 +112,9 @@ def _numbered(numbers: list[int], pool: Sequence[Item]) -> ItemMatch:
 
 
 def _only_narrowed(pool: Sequence[Item]) -> ItemMatch:
-    """An order, a month or a price was named and nothing else."""
+    """A name, an order, a month or a price was given and nothing else."""
     keys = tuple(item.key for item in pool)
     return ItemMatch(keys, {}, len(keys) == 1, True, keys if len(keys) == 1 else ())
-
-
-# --- orders, months and prices ----------------------------------------------------------------------------------------
-
-_PRICE = re.compile(
-    r"(?:€|\$|£|eur|kr|zl)\s?(\d{1,5})(?:[.,](\d{2}))?(?!\d)|(?<![\d.,])(\d{1,5})[.,](\d{2})(?![\d.,])"
-)
-
-
-def _pool(reading: Reading, items: Sequence[Item]) -> tuple[list[Item], bool]:
-    """The items of the orders, months or prices that the message names, and whether it names any."""
-    pool = list(items)
-    for narrowed in (
-        _of_orders(reading, pool),
-        _of_months(reading, pool),
-        _of_prices(reading, pool),
-    ):
-        kept = [item for item in pool if item in narrowed]
-        pool = kept or pool
-    return pool, len(pool) < len(items)
-
-
-def _of_orders(reading: Reading, items: list[Item]) -> list[Item]:
-    numbers = [*find_named_order_numbers(reading.text), *find_possible_order_numbers(reading.text)]
-    return [
-        item
-        for item in items
-        if any(is_same_order_number(number.value, item.order_number) for number in numbers)
-    ]
-
-
-def _of_months(reading: Reading, items: list[Item]) -> list[Item]:
-    before = reading.places_of("from")
-    months = {
-        int(min(found.meanings, key=int))
-        for found in reading.find(vocabulary("months"))
-        if found.start - 1 in before or found.start - 2 in before
-    }
-    return [item for item in items if item.ordered_on.month in months]
-
-
-def _of_prices(reading: Reading, items: list[Item]) -> list[Item]:
-    prices = {
-        int(match.group(1) or match.group(3)) * 100 + int(match.group(2) or match.group(4) or 0)
-        for match in _PRICE.finditer(reading.text.casefold())
-    }
-    return [item for item in items if item.unit_price_minor and item.unit_price_minor in prices]
 
 
 # --- clauses that belong together -------------------------------------------------------------------------------------
@@ -242,7 +198,7 @@ def _with(earlier: Clause, clause: Clause) -> Clause:
 def _take_number(
     earlier: Clause, clause: Clause, words: ItemWords, pool: Sequence[Item], reading: Reading
 ) -> bool:
-    """ "3 shirts, 2 don't fit" are 2; "3 shirts, keep one" are 2 as well."""
+    """Take the later number: "3 shirts, 2 don't fit" are 2, and so are "3 shirts, keep one"."""
     if clause.quantity is None or clause.quantity.value is None:
         return False
     number = clause.quantity.value
@@ -266,16 +222,19 @@ def _borrow_product(
     pool: Sequence[Item],
     reading: Reading,
 ) -> None:
-    """ "The blue and the black shirt": both are shirts, if there is a blue one."""
+    """Share the product: in "the blue and the black shirt" both are shirts, if there is a blue one."""
     if not clause.options and not clause.ordinals:
         return
-    lenders = [following] if following and following.joint == "and" else []
+    lenders = [following] if following and following.joint in ("and", "comma") else []
     lenders += [earlier] if earlier and clause.joint in ("and", "comma", "but") else []
     for lender in lenders:
         if not lender.products:
             continue
         clause.products = lender.products
         if select(clause, words, pool, reading).is_certain:
+            if lender is following and lender.joint == "comma" and not lender.options:
+                # "Black, sneakers": one item with a mark too many.
+                lender.products = []
             return
         clause.products = []
 
@@ -342,20 +301,19 @@ def _result(outcome: _Outcome, pool: Sequence[Item]) -> ItemMatch:
             sure[min(left)] = None
         else:
             is_certain = False
-    places = sorted(possible)
     return ItemMatch(
-        keys=tuple(pool[place].key for place in places),
+        keys=tuple(pool[place].key for place in sorted(possible)),
         quantities={
             pool[place].key: pieces for place, pieces in sure.items() if pieces is not None
         },
-        is_certain=is_certain and bool(places),
+        is_certain=is_certain and bool(possible),
         is_about_items=True,
         sure_keys=tuple(pool[place].key for place in sorted(sure)),
     )
 
 
 def _want_rest(outcome: _Outcome, everything: set[int]) -> None:
-    """ "The rest" is all that was not spoken of; of what, if nothing was?"""
+    """Add all that was not spoken of; of what it is the rest is unclear if nothing was."""
     mentioned = outcome.excluded | set(outcome.sure)
     unclear = {place for places, _ in outcome.unclear for place in places}
     rest = everything - mentioned - unclear

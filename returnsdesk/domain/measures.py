@@ -1,4 +1,4 @@
-"""Sizes and measures of the catalogue: what they measure, whether two are the same ("1000 ml", "1 liter"), their order."""
+"""Sizes and measures: what they measure, whether two are the same ("1000 ml", "1 liter"), their order."""
 
 from __future__ import annotations
 
@@ -65,7 +65,8 @@ _UNIT_NAMES = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
 NUMBER = r"\d+(?:[.,]\d+)?"
 _MEASURE = re.compile(rf"(?<![\w.,])({NUMBER})(?:[\s-]?({_UNIT_NAMES})|([mgw]))(?![\w])")
 _WRITTEN_LITRE = re.compile(
-    r"(?<!\w)(?:(half a|half|halbe[nr]?|halve|een halve|halv|pol)|a|one|een|einen?|en|ett|jeden)\s?(?:litre|liter|litra|litr)s?(?!\w)"
+    r"(?<!\w)(?:(half a|half|halbe[nr]?|halve|een halve|halv|pol)|a|one|een|einen?|en|ett|jeden)"
+    r"\s?(?:litre|liter|litra|litr)s?(?!\w)"
 )
 LETTER_SIZE = r"(?:x{1,4}[sl]|[2-6]\s?x[sl]|[sml])"
 _WHOLE_LETTERS = re.compile(rf"({LETTER_SIZE})(?:\s?[/-]\s?({LETTER_SIZE}))?")

@@ -1,4 +1,4 @@
-"""Options of variants (colour, material, size, capacity): finding them in a message and comparing them with the catalogue's."""
+"""Options of variants (colour, material, size, capacity): finding them in a message, comparing with the catalogue."""
 
 from __future__ import annotations
 
@@ -79,12 +79,12 @@ SIZE_NAMES = (
 COLOUR_NAMES = ("color", "colour", "kleur", "farbe", "farge", "kolor")
 _EXACT, _SHADE = 2, 1
 # In a longer message an unknown word is too likely to be something else than a mistyped colour.
-_MOST_WORDS = 8
+_SHORT = 3
 
 
 @dataclass(frozen=True)
 class OptionWord:
-    """Words `start` to `end` of a text name this option; `values` are canonical colours and features, or a size as written."""
+    """Words `start` to `end` of a text name an option; `values` are canonical colours or features, or a size."""
 
     kind: str
     values: frozenset[str]
@@ -156,20 +156,33 @@ def _shade(word: str) -> frozenset[str]:
 def find_mistyped_colours(
     reading: Reading, colours: Iterable[str], taken: Iterable[int]
 ) -> list[OptionWord]:
-    """Words that are typing errors of one of these colours ("blak"), where they are no known word."""
-    forms = vocabulary("colours", is_inflected=True).forms
-    meaning_of = {form: colour for colour in colours for form in forms.get(colour, ())}
+    """Words that are typing errors of one of these colours ("blak"), in a short answer or beside a product's name."""
+    meaning_of = _colour_forms(frozenset(colours), reading.languages | {"en"})
     taken = set(taken)
+    products = {product.start for product in reading.find(product_names())}
+    followers = products | reading.places_of("one")
     found = []
     for place, word in enumerate(reading.words):
+        is_beside = place + 1 in followers or place - 1 in products
         is_known = is_everyday(word) or word in product_names() or colours_of(word)
-        if place in taken or is_known or len(reading.words) > _MOST_WORDS:
+        if place in taken or is_known or not (is_beside or len(reading.words) <= _SHORT):
             continue
         meant = closest(word, meaning_of)
         if meant:
             values = frozenset(meaning_of[form] for form in meant)
             found.append(OptionWord(COLOUR, values, place, place + 1))
     return found
+
+
+@lru_cache(maxsize=256)
+def _colour_forms(colours: frozenset[str], languages: frozenset[str]) -> Mapping[str, str]:
+    """The one-word names of these colours in these languages, with the colour that each names."""
+    return {
+        form: phrase.meaning
+        for phrase in vocabulary("colours", is_inflected=True).phrases
+        if phrase.meaning in colours and phrase.language in languages and len(phrase.words) == 1
+        for form in sorted(phrase.words[0])
+    }
 
 
 @lru_cache(maxsize=4096)
@@ -195,7 +208,7 @@ def families(colour: str) -> tuple[str, ...]:
 
 
 def colour_match(asked: Iterable[str], offered: Iterable[str]) -> int:
-    """How well an offered colour is what was asked for: 2 the very colour, 1 a shade of it (or it of the shade), 0 another."""
+    """How well an offered colour is the one asked for: 2 the very one, 1 a shade of it or it of a shade, 0 another."""
     asked, offered = set(asked), set(offered)
     if asked & offered:
         return _EXACT

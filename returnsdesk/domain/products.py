@@ -1,4 +1,4 @@
-"""Products by their names in five languages: what a message or a catalogue name is about, and how two products are akin."""
+"""Products by their names in five languages: what a message or a catalogue name speaks of, and how they are akin."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SHORT_HEADS = frozenset(("jas", "sko", "rok", "tas", "hut", "koc", "bh"))
 
 @dataclass(frozen=True)
 class ProductWord:
-    """Words `start` to `end` of a text name one of these products; `is_head` where only the end of a compound is known."""
+    """Words `start` to `end` of a text name one of these products; `is_head`: only the end of a compound is known."""
 
     products: frozenset[str]
     start: int
@@ -46,7 +46,7 @@ def _near(product: str) -> frozenset[str]:
 
 @lru_cache(maxsize=8192)
 def kinship(asked: str, owned: str) -> int:
-    """How likely "asked" means a product of kind "owned": SAME, AKIN (other people's word for it), DISTANT or UNRELATED."""
+    """How likely the asked product is the owned one: SAME, AKIN (others' word for it), DISTANT or UNRELATED."""
     if asked == owned:
         return SAME
     if asked in wider(owned):
@@ -69,6 +69,7 @@ def find_products(reading: Reading) -> list[ProductWord]:
     found = [
         ProductWord(match.meanings, match.start, match.end)
         for match in reading.find(product_names())
+        if not _is_pack(reading, match.start)
     ]
     taken = {place for product in found for place in range(product.start, product.end)}
     for place, word in enumerate(reading.words):
@@ -77,6 +78,11 @@ def find_products(reading: Reading) -> list[ProductWord]:
             if products:
                 found.append(ProductWord(products, place, place + 1, is_head=True))
     return sorted(found, key=lambda product: product.start)
+
+
+def _is_pack(reading: Reading, place: int) -> bool:
+    """Whether the word counts pieces: the "pak" of "3-pak" is no suit."""
+    return place > 0 and reading.tokens[place - 1].is_number and "-" in reading.breaks[place]
 
 
 @lru_cache(maxsize=4096)

@@ -21,7 +21,7 @@ _AMBIGUOUS = frozenset(("to", "fire", "ti", "ni", "elf", "acht", "ten"))
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number of pieces at words `start` to `end`; `total` is the 3 of "2 of the 3", `value` None means all of them."""
+    """A number of pieces at words `start` to `end`; `value` None means all, `total` is the 3 of "2 of the 3"."""
 
     value: int | None
     start: int
@@ -185,7 +185,7 @@ def _plain(reading: Reading, numbers: dict[int, int], place: int) -> Quantity | 
 
 
 def _weak_one(reading: Reading, place: int, quantity: Quantity) -> Quantity | None:
-    """ "One" counts before a product in English ("one shirt") and after a verb of keeping or sending ("keep one")."""
+    """The word for one counts before a product ("one shirt") and beside a verb of keeping ("keep one")."""
     start, end = reading.span(place, place + 1)
     is_stressed = any(letter in "éÉ" for letter in reading.text[start:end])
     if reading.words[place] not in word_set("strong_ones") and not is_stressed:
@@ -235,7 +235,7 @@ def _is_followed_by_product(reading: Reading, place: int) -> bool:
 
 
 def _is_followed_by_pieces(reading: Reading, place: int) -> bool:
-    """Whether what follows the number is counted by it: a product, a colour, or the rest of a clause that begins here."""
+    """Whether the number counts what follows: a product, a colour, or the rest of a clause that begins here."""
     after = place + 1
     word = reading.words[place]
     if after >= len(reading.words) or reading.is_break(after):
@@ -247,7 +247,7 @@ def _is_followed_by_pieces(reading: Reading, place: int) -> bool:
                 return True
             if vocabulary("colours", is_inflected=True).at(reading.words, step, reading.languages):
                 return True
-    if word in _AMBIGUOUS:
+    if word in _AMBIGUOUS and len(reading.languages) > 1:
         return False
     begins = reading.is_break(place) or place - 1 in reading.places_of("and", "but", "all")
     return (begins or _is_asked_for(reading, place)) and bool(

@@ -1,4 +1,4 @@
-"""A message taken apart once for everyone who looks for something in it: words, breaks between them, likely languages."""
+"""A message taken apart once for all who look for something in it: words, breaks, likely languages."""
 
 from __future__ import annotations
 

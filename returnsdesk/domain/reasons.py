@@ -1,9 +1,10 @@
 """Why something goes back, from a shopper's own words in five languages.
 
-The phrases stand in `words/reasons_<lang>.yml`, one list for each reason. Their notation: `a/b` either word, `a?` the word
-may be missing, `~` one to three words of any kind (`~?` none to three), `stem*` any ending, and `=` before a phrase that
-counts only as a whole message. Other lists there help to tell when a phrase means nothing: negations ("not too small"),
-conditions ("what if it is too small"), things that are no goods ("the link doesn't work"), and waiting ("takes too long").
+The phrases stand in `words/reasons_<lang>.yml`, one list for each reason. Their notation: `a/b` either word, `a?` the
+word may be missing, `~` one to three words of any kind (`~?` none to three), `stem*` any ending, `=` before a phrase
+that counts only as a whole message. Other lists there help to tell when a phrase means nothing: negations ("not too
+small"), conditions ("what if it is too small"), things that are no goods ("the link doesn't work"), and waiting
+("takes too long").
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def find_reason(text: str) -> str | None:
 
 
 def find_reasons(text: str) -> list[Mention]:
-    """Every reason that a message gives with its place, for messages about several items; `value` is one of `REASONS`."""
+    """Every reason of a message with its place, for messages about several items; `value` is one of `REASONS`."""
     reading = read(text[:LONGEST_TEXT])
     return [
         Mention("reason", match.reason, *reading.span(match.start, match.end))

@@ -12,6 +12,7 @@ from returnsdesk.domain.words import signals, vocabulary, word_set
 
 _WAIST_LENGTH = re.compile(r"(?<!\w)w\s?(\d{2})\s?[/x,-]?\s?l\s?(\d{2})(?!\w)")
 _PATTERNS = (
+    ("waist and length", _WAIST_LENGTH),
     ("dimensions", re.compile(r"(?<![\w.,])(\d{2,3})\s?x\s?(\d{2,3})(?:\s?cm)?(?![\w])")),
     ("pair", re.compile(r"(?<![\w./-])(\d{2,3})\s?/\s?(\d{2,3})(?![\w./])")),
     ("range", re.compile(r"(?<![\w.-])(\d{2})-(\d{2})(?![\w.-])")),
@@ -19,7 +20,10 @@ _PATTERNS = (
     (
         "number",
         re.compile(
-            r"(?<![\w.,/#€$£+-])(\d{2,3})(?:([.,]5)0?|\s?(\.5|\.33|\.67)|\s(1/2|[12]/3)|\s(?:i |en een |and a |og en |og et |und )?(half|halve|halb|halv|pol))?(?![\w/%]|[.,:-]\d)"
+            r"(?<![\w.,/#€$£+-])(\d{2,3})"
+            r"(?:([.,]5)0?|\s?(\.5|\.33|\.67)|\s(1/2|[12]/3)"
+            r"|\s(?:i |en een |and a |og en |og et |und )?(half|halve|halb|halv|pol))?"
+            r"(?![\w/%]|[.,:-]\d)"
         ),
     ),
     ("letters", re.compile(rf"(?<![\w'&/.])({LETTER_SIZE})(?![\w'&]|\.\w)")),
@@ -47,9 +51,6 @@ def find_sizes(text: str) -> list[Mention]:
     folded, places = fold_with_places(text[:LONGEST_TEXT])
     reading = read(text)
     found: list[Mention] = []
-    for match in _WAIST_LENGTH.finditer(folded):
-        value = f"W{match.group(1)}/L{match.group(2)}"
-        found.append(Mention("size", value, places[match.start()], places[match.end() - 1] + 1))
     for shape, pattern in _PATTERNS:
         for match in pattern.finditer(folded):
             start, end = places[match.start()], places[match.end() - 1] + 1
@@ -57,7 +58,7 @@ def find_sizes(text: str) -> list[Mention]:
             if (
                 value
                 and _is_free(found, start, end)
-                and _is_meant(shape, value, reading, start, end, text)
+                and _is_meant(shape, value, reading, start, end)
             ):
                 found.append(Mention("size", value, start, end))
     found.extend(_single_sides(reading, folded, places, found))
@@ -71,6 +72,8 @@ def _is_free(found: list[Mention], start: int, end: int) -> bool:
 
 
 def _value(shape: str, match: re.Match[str]) -> str | None:
+    if shape == "waist and length":
+        return f"W{match.group(1)}/L{match.group(2)}"
     if shape == "dimensions":
         return f"{match.group(1)}x{match.group(2)}"
     if shape in ("pair", "range"):
@@ -99,9 +102,10 @@ def _letters_value(letters: str) -> str:
     return letters
 
 
-def _is_meant(shape: str, value: str, reading: Reading, start: int, end: int, text: str) -> bool:
-    written = text[start:end]
-    if shape in ("dimensions", "pair", "range", "cup"):
+def _is_meant(shape: str, value: str, reading: Reading, start: int, end: int) -> bool:
+    written = reading.text[start:end]
+    if shape not in ("letters", "number"):
+        # A bra's cup may stand apart from its width only as a capital ("36 C").
         return " " not in written or shape != "cup" or written[-1].isupper()
     first, after = reading.word_at(start), reading.word_at(end)
     if shape == "letters":

@@ -47,9 +47,10 @@ class NamedOption:
 
 @dataclass(frozen=True)
 class VariantWish:
-    """One choice of the shopper; `step` counts sizes up (or down if negative), `is_counted` where their number was said.
+    """One choice of the shopper; `step` counts sizes up, or down if negative.
 
-    `is_extreme`: the largest or smallest of all. `is_of_length`: longer or shorter, where a shop tells length from width.
+    `is_counted`: how many sizes was said. `is_extreme`: the largest or smallest of all. `is_of_length`: longer or
+    shorter, for shops that tell length from width.
     """
 
     named: tuple[NamedOption, ...] = ()
@@ -159,17 +160,17 @@ def _found_words(reading: Reading, current: Options, others: Sequence[Options]) 
 
 
 def _waist_and_length(word: OptionWord, reading: Reading) -> list[OptionWord]:
-    """ "W33/L32" as the two options that it is in some shops; a number beside a word for length is one."""
+    """A size such as "W33/L32" as the two options that it is in some shops; "length 34" is one of them."""
     if word.kind != SIZE:
         return [word]
     value = min(word.values)
     waist, _, length = value.removeprefix("W").partition("/")
     if length:
-        parts = (f"W{waist}", f"L{length.removeprefix('L')}")
+        parts = [f"W{waist}", f"L{length.removeprefix('L')}"]
     elif value.isdecimal() and word_set("lengths") & set(
         reading.words[max(0, word.start - 2) : word.end + 2]
     ):
-        parts = (f"L{value}",)
+        parts = [f"L{value}"]
     else:
         return [word]
     return [replace(word, values=frozenset((part,))) for part in parts]

@@ -89,7 +89,6 @@ class NgramIntentClassifier(IntentClassifier, GraphComponent):
         return {
             "word_ngrams": [1, 2],
             "letter_ngrams": [2, 5],
-            "word_weight": 0.5,
             "C": 20.0,
             "max_iter": 200,
             "ranking_length": 10,
@@ -153,9 +152,9 @@ class NgramIntentClassifier(IntentClassifier, GraphComponent):
         return self._resource
 
     def _features(self, texts: Sequence[str]) -> csr_matrix:
-        words = self._words.transform(texts) * self._config["word_weight"]
+        parts = [self._words.transform(texts), self._letters.transform(texts)]
         # The weights' own type: of another, all of them would be converted for each message.
-        return hstack([words, self._letters.transform(texts)], format="csr", dtype=np.float32)
+        return hstack(parts, format="csr", dtype=np.float32)
 
     def process(self, messages: list[Message]) -> list[Message]:
         """Set intent and ranking of each message, the most likely intent first; confidences add up to 1."""

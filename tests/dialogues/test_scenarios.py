@@ -1,8 +1,9 @@
 """Conversations as shoppers have them, through the running product; each file in a language's folder is one.
 
-`shopper` is a customer's id in the shop or `guest`. A turn `says` a text or `presses` a button; `hears` are parts of the
-answer, `never` parts that must not be in it, `buttons` labels in their order (all of them, or the first ones with `...`
-at the end). `{mailed_code}` stands for the code in the newest mail. `record` is what the database holds afterwards.
+`shopper` is a customer's id in the shop or `guest`. A turn `says` a text or `presses` a button; `hears` are parts of
+the answer, `never` parts that must not be in it, `buttons` labels in their order (all of them, or the first ones with
+`...` at the end). `{mailed_code}` stands for the code in the newest mail. `record` is what the
+database holds afterwards.
 """
 
 from __future__ import annotations
@@ -26,19 +27,17 @@ SCENARIOS = sorted(Path(__file__).parent.glob("*/*.yml"))
 def test_conversation(product: Product, path: Path) -> None:
     scenario = yaml.safe_load(path.read_text(encoding="utf-8"))
     name = scenario["shopper"]
-    shopper = product.shopper(None if name == "guest" else name, language=path.parent.name)
     before = _returns(product, scenario)
-    for turn in scenario["turns"]:
-        _play(shopper, turn)
+    with product.shopper(None if name == "guest" else name, path.parent.name) as shopper:
+        for turn in scenario["turns"]:
+            _play(shopper, turn)
     made = [view for view in _returns(product, scenario) if view not in before]
     _check_record(scenario.get("record") or {}, made)
 
 
 def _play(shopper: Shopper, turn: dict[str, Any]) -> None:
-    if "presses" in turn:
-        answer = shopper.presses(turn["presses"])
-    else:
-        answer = shopper.says(_filled(shopper, turn["says"]))
+    presses = turn.get("presses")
+    answer = shopper.presses(presses) if presses else shopper.says(_filled(shopper, turn["says"]))
     for part in turn.get("hears", []):
         assert re.search(part, answer, re.IGNORECASE), f"{part!r} is missing in:\n{answer}"
     for part in turn.get("never", []):

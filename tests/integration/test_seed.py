@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -67,16 +66,11 @@ def return_of(database: Database, number: int, entry: dict[str, Any]) -> ReturnV
     return view
 
 
-def every(entries: Any, marks: Any = MappingProxyType({})) -> pytest.MarkDecorator:
+def every(entries: Any) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(
         ("number", "entry"),
         [
-            pytest.param(
-                number,
-                entry,
-                id=f"{entry['order']}-{entry['stage']}",
-                marks=marks.get((entry["order"], entry["stage"]), ()),
-            )
+            pytest.param(number, entry, id=f"{entry['order']}-{entry['stage']}")
             for number, entry in entries
         ],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -31,24 +32,25 @@ class Product:
     log: Path
     process_id: int
 
-    def shopper(self, external_id: str | None = None, language: str = "en") -> Shopper:
+    @contextmanager
+    def shopper(self, external_id: str | None = None, language: str = "en") -> Iterator[Shopper]:
         """Somebody who opens the chat: a guest, or a customer whom the shop has logged in."""
-        return Shopper(self, external_id, language)
+        client = ChatClient(self.settings)
+        with closing(client):
+            token = self._login_token(external_id) if external_id is not None else None
+            client.open(language, token)
+            yield Shopper(client)
+
+    def _login_token(self, external_id: str) -> str:
+        now = datetime.now(timezone.utc)
+        return identity.shop_login_token(external_id, key=self.settings.shop_login_key, now=now)
 
 
 class Shopper:
     """One conversation through the desk's real entry."""
 
-    def __init__(self, product: Product, external_id: str | None, language: str) -> None:
-        """Open the chat."""
-        self._client = ChatClient(product.settings)
-        token = None
-        if external_id is not None:
-            now = datetime.now(timezone.utc)
-            token = identity.shop_login_token(
-                external_id, key=product.settings.shop_login_key, now=now
-            )
-        self._client.open(language, token)
+    def __init__(self, client: ChatClient) -> None:
+        self._client = client
         self._said: list[Message] = []
 
     def says(self, text: str) -> str:

@@ -99,7 +99,7 @@ def visitor(session: Session, wanted: str) -> Visitor | None:
     found = find_customer(session, wanted)
     if found is None:
         return None
-    return Visitor(found.id, found.external_id, found.first_name, found.language)
+    return Visitor(found.id, found.external_id, found.first_name, found.language or LANGUAGE)
 
 
 def products(session: Session) -> list[ProductCard]:
@@ -161,7 +161,7 @@ def _card(found: Product) -> ProductCard:
 
 
 def _available(variant: Variant) -> int:
-    return int(variant.stock.on_hand - variant.stock.reserved) if variant.stock else 0
+    return variant.stock.on_hand - variant.stock.reserved
 
 
 def _chart(chart: dict[str, Any] | None) -> SizeChart | None:

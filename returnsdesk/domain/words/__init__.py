@@ -1,9 +1,10 @@
 """The word lists of the five languages, and how a phrase of them is found in a folded text.
 
-Files: `<lang>.yml` holds the general words of a language, `reasons_<lang>.yml` its phrases for return reasons, `products_*.yml`
-the names of products, all five languages of one product side by side. Each value is a comma-separated list of phrases. Lists of
-colours, materials and products are inflected: every phrase also stands for its words with one of the language's `endings`
-(Polish words are therefore written as stems). In the other lists a word takes endings only where it ends in "~".
+Files: `<lang>.yml` holds the general words of a language, `reasons_<lang>.yml` its phrases for return reasons,
+`products_*.yml` the names of products, all five languages of one product side by side. Each value is a comma-separated
+list of phrases. Lists of colours, materials and products are inflected: every phrase also stands for its words with one
+of the language's `endings` (Polish words are therefore written as stems). In the other lists a word takes endings only
+where it ends in "~".
 """
 
 from __future__ import annotations
@@ -154,10 +155,10 @@ def _inflected(word: str, language: str) -> frozenset[str]:
 def _phrase(text: str, meaning: str, language: str, *, is_inflected: bool) -> Phrase:
     parts = text.split()
     forms = []
-    for part in parts:
-        takes_endings = part.endswith("~") or (
-            is_inflected and (len(parts) == 1 or len(part) > _LONGEST_PARTICLE)
-        )
+    for number, part in enumerate(parts, start=1):
+        # Of a name in Polish the last word is often a particle's ("do jogi"), elsewhere it is the thing itself.
+        is_thing = len(part) > _LONGEST_PARTICLE or (number == len(parts) and language != "pl")
+        takes_endings = part.endswith("~") or (is_inflected and (len(parts) == 1 or is_thing))
         words = {re.sub(r"[^\w]", "", spelling) for spelling in spellings(part)}
         if takes_endings:
             words = {form for word in words for form in _inflected(word, language)}
@@ -185,7 +186,7 @@ def vocabulary(section: str, *, is_inflected: bool = False) -> Vocabulary:
 
 @cache
 def signals(*sections: str) -> Vocabulary:
-    """Sections of the language files that are plain lists ("both", "except", ...); the meaning is the section's name."""
+    """Sections of the language files that are plain lists ("both", "except"); the meaning is the section's name."""
     return Vocabulary(
         _phrase(text, section, language, is_inflected=False)
         for language in LANGUAGES
