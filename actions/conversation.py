@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actions import wording
-from actions.turn import DeskAction, Turn
+from actions.turn import MEANT, Button, DeskAction, Turn, handover_button
 
 
 class ActionGreet(DeskAction):
@@ -22,15 +22,20 @@ class ActionGreet(DeskAction):
 
 
 class ActionNotUnderstood(DeskAction):
-    """The model is not sure enough: never act, offer the main topics and a person."""
+    """The model is not sure enough: never act, offer the likeliest meanings and a person."""
 
     def name(self) -> str:
         """Rasa's name for it."""
         return "action_not_understood"
 
     def answer(self, turn: Turn) -> list[dict[str, Any]]:
-        """Say so and offer the topics."""
-        turn.say("conversation_not_understood", buttons=wording.topic_buttons(turn))
+        """Say so and offer what was probably meant; the main topics when nothing is likely."""
+        likely = [intent for intent in turn.ranking if intent in wording.NAMED_INTENTS][:2]
+        if not likely:
+            turn.say("conversation_not_understood", buttons=wording.topic_buttons(turn))
+            return []
+        meanings = [Button(turn.label(f"label_topic_{intent}"), MEANT, intent) for intent in likely]
+        turn.say("conversation_not_understood", buttons=[*meanings, handover_button(turn)])
         return []
 
 

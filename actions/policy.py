@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from actions import wording
 from actions.turn import DeskAction, Turn, database
 from returnsdesk import formatting
-from returnsdesk.domain.eligibility import FAULT_REASONS
+from returnsdesk.domain.eligibility import BLOCK, FAULT_REASONS
+from returnsdesk.domain.matching import match_items
 from returnsdesk.domain.policy import Policy
 from returnsdesk.services import drafts, identity, orders, policies, returns
+from returnsdesk.services.orders import ItemView
 
 # What has a name in `data/responses`; anything else that a shop writes into its policy is left to the shop's words.
 PAYMENT_METHODS = ("credit_card", "paypal", "invoice", "gift_card", "store_credit")
@@ -25,6 +28,8 @@ class ActionPolicyWindow(DeskAction):
 
     def answer(self, turn: Turn) -> list[dict[str, Any]]:
         """Days for a return and for an exchange, and the exact last days of the shopper's own items."""
+        if _say_named_items(turn):
+            return []
         window = policies.active_policy().window
         turn.say(
             "policy_window", return_days=window.return_days, exchange_days=window.exchange_days
@@ -99,6 +104,8 @@ class ActionPolicyExclusions(DeskAction):
 
     def answer(self, turn: Turn) -> list[dict[str, Any]]:
         """What the policy excludes, and what stays possible."""
+        if _say_named_items(turn):
+            return []
         rules = policies.active_policy().exclusions
         excluded = [
             turn.label(f"label_excluded_{name}")
@@ -122,16 +129,44 @@ def _items_with_last_day(turn: Turn) -> list[str]:
     with database().read() as session:
         scope = identity.scope_of(session, turn.conversation_id, turn.now)
         items = orders.items_of(session, scope, turn.language, turn.now) if scope else []
-    return [
-        turn.label(
-            "policy_last_day",
-            item=formatting.item(item.name, item.options),
-            order_number=item.order_number,
-            last_day=formatting.day(item.last_day, turn.language),
+    dated = [_dated(turn, item) for item in items if item.is_returnable]
+    return [text for text in dated if text][:MOST_ITEMS]
+
+
+def _dated(turn: Turn, item: ItemView) -> str:
+    """An item with its last day; empty while parcels of the order are still to leave."""
+    if item.last_day is None:
+        return ""
+    return turn.label(
+        "policy_last_day",
+        item=wording.item_text(item),
+        order_number=item.order_number,
+        last_day=formatting.day(item.last_day, turn.language),
+    )
+
+
+def _say_named_items(turn: Turn) -> bool:
+    """Answer for the shopper's own items that the question names; False when it names none of them."""
+    with database().read() as session:
+        scope = identity.scope_of(session, turn.conversation_id, turn.now)
+        items = orders.items_of(session, scope, turn.language, turn.now) if scope else []
+        match = match_items(
+            turn.text, orders.matchable(session, [each.order_line_id for each in items])
         )
-        for item in items
-        if item.is_returnable and item.last_day is not None
-    ][:MOST_ITEMS]
+    named = [each for each in items if match.is_about_items and each.order_line_id in match.keys]
+    if not named or len(named) == len(items) > 1:
+        return False
+    for item in named[:MOST_ITEMS]:
+        blocks = [finding for finding in item.findings if finding.severity == BLOCK]
+        if blocks:
+            wording.say_not_returnable(turn, item, blocks[0].code, blocks[0].facts)
+        else:
+            turn.say_text(
+                _dated(turn, item)
+                or turn.label("policy_window_not_begun", item=wording.item_text(item)),
+                buttons=[wording.start_button(turn)],
+            )
+    return True
 
 
 def _free_cases(turn: Turn, policy: Policy) -> list[str]:

@@ -8,7 +8,7 @@ from rasa_sdk.events import ActionExecutionRejected, ActiveLoop, FollowupAction,
 
 from actions import wording
 from actions.identity import ask_identity_for, needs_identity
-from actions.turn import DeskAction, Turn, database, offered_action
+from actions.turn import DeskAction, Turn, database, handover_button, offer, offered_action
 from returnsdesk.services import drafts, return_dialogue
 from returnsdesk.services.errors import Conflict, NotAllowed
 from returnsdesk.services.return_dialogue import Heard, Hearing
@@ -38,6 +38,12 @@ class ActionReturnsBegin(DeskAction):
             return ask_identity_for(BEGIN)
         hearing = _hear_first_words(turn)
         wording.say_notices(turn, hearing.notices)
+        if any(notice.code == "NOT_RETURNABLE" for notice in hearing.notices) and not _has_items(
+            turn
+        ):
+            # What was asked for cannot be; to be asked for something else would not be an answer.
+            turn.say("returns_something_else", buttons=[handover_button(turn)])
+            return [offer("action_handover_person")]
         return [
             SlotSet("returns_answer", None),
             SlotSet("returns_token", None),
@@ -216,6 +222,12 @@ def _hear_first_words(turn: Turn) -> Hearing:
     return return_dialogue.hear(
         database(), turn.conversation_id, heard, turn.language, now=turn.now
     )
+
+
+def _has_items(turn: Turn) -> bool:
+    with database().read() as session:
+        draft = drafts.latest(session, turn.conversation_id, turn.now)
+        return draft is not None and bool(draft.lines)
 
 
 def _heard(turn: Turn) -> Heard:

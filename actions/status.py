@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 from actions import wording
@@ -213,7 +214,7 @@ def _money_texts(turn: Turn, standing: Standing) -> list[str]:
             paid_on = windows.local_date(refund.settled_at, standing.document.country)
             texts.append(
                 turn.label(
-                    f"refunds_status_settled{'_overdue' if standing.is_money_overdue else ''}",
+                    _settled_key(standing, paid_on),
                     amount=amount,
                     ways=ways,
                     paid_on=formatting.day(paid_on, turn.language),
@@ -224,9 +225,29 @@ def _money_texts(turn: Turn, standing: Standing) -> list[str]:
         if refund.breakdown.get("fee_minor"):
             fee = formatting.money(refund.breakdown["fee_minor"], refund.currency, turn.language)
             texts.append(turn.label("refunds_status_fee", fee=fee))
-    rejected = sum(line.rejected for line in standing.document.lines)
-    if rejected:
-        texts.append(turn.label("returns_status_units_rejected", count=rejected))
+    return [*texts, *_rejection_texts(turn, standing)]
+
+
+def _settled_key(standing: Standing, paid_on: date) -> str:
+    if standing.money_to == paid_on:
+        return "refunds_status_settled_at_once"
+    return (
+        "refunds_status_settled_overdue" if standing.is_money_overdue else "refunds_status_settled"
+    )
+
+
+def _rejection_texts(turn: Turn, standing: Standing) -> list[str]:
+    """How many units were not accepted, and what the warehouse noted about them."""
+    texts = []
+    for line in standing.document.lines:
+        if line.rejected:
+            because = "_because" if line.rejection_reasons else ""
+            reasons = "; ".join(line.rejection_reasons)
+            texts.append(
+                turn.label(
+                    f"returns_status_units_rejected{because}", count=line.rejected, reasons=reasons
+                )
+            )
     return texts
 
 

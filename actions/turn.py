@@ -32,6 +32,10 @@ def database() -> Database:
     return Database(settings().resolved_database_url)
 
 
+# Choice of a button that tells what the message before it meant.
+MEANT = "meant"
+
+
 @dataclass(frozen=True)
 class Button:
     """A button as an action offers it: its label, and the intent and choice that pressing it stands for."""
@@ -57,6 +61,7 @@ class Turn:
     text: str
     intent: str | None
     choice: str | None
+    ranking: tuple[str, ...]
     slots: dict[str, Any]
     events: list[dict[str, Any]]
     now: datetime
@@ -68,14 +73,18 @@ class Turn:
         message = tracker.latest_message or {}
         language = tracker.get_slot("language")
         entities = message.get("entities") or []
+        choice = next((each["value"] for each in entities if each.get("entity") == "choice"), None)
+        text = message.get("text") or ""
+        if choice is not None and choice.startswith(MEANT):
+            # The button says what the message before it meant; that message has the words.
+            text, choice = _previous_text(tracker.events), None
         return cls(
             conversation_id=tracker.sender_id,
             language=language if language in LANGUAGES else settings().default_language,
-            text=message.get("text") or "",
+            text=text,
             intent=(message.get("intent") or {}).get("name"),
-            choice=next(
-                (each["value"] for each in entities if each.get("entity") == "choice"), None
-            ),
+            choice=choice,
+            ranking=tuple(each["name"] for each in message.get("intent_ranking") or []),
             slots=dict(tracker.slots),
             events=list(tracker.events),
             now=datetime.now(timezone.utc),
@@ -100,6 +109,11 @@ class Turn:
             (i for i, each in enumerate(self.events) if each.get("event") == "user"), default=0
         )
         return self.events[last:]
+
+
+def _previous_text(events: list[dict[str, Any]]) -> str:
+    texts = [str(each.get("text") or "") for each in events if each.get("event") == "user"]
+    return texts[-2] if len(texts) > 1 else ""
 
 
 class DeskAction(Action, ABC):

@@ -25,6 +25,16 @@ EXPLAINED = frozenset(
 )  # fmt: skip
 
 
+# Intents that a button can name when a message was not clear.
+NAMED_INTENTS = frozenset(
+    {
+        "refunds_status", "refunds_amount", "returns_start", "returns_status", "returns_cancel", "returns_label",
+        "exchanges_start", "exchanges_status", "orders_status", "claims_start", "policy_window", "policy_cost",
+        "policy_refund_time", "policy_exclusions", "sizes_advice",
+    }
+)  # fmt: skip
+
+
 def item_text(item: ItemView) -> str:
     """An item with its options."""
     return formatting.item(item.name, item.options)

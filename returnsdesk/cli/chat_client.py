@@ -14,8 +14,7 @@ from returnsdesk.cli.errors import CommandError
 from returnsdesk.settings import Settings
 
 REQUEST_SECONDS = 15
-# Streams carry a sign of life more often than this.
-SILENCE_SECONDS = 60
+LONGEST_LOOK_SECONDS = 5.0
 
 Message = dict[str, Any]
 
@@ -60,18 +59,20 @@ class ChatClient:
     def answers(self, seconds: float) -> Iterator[Message]:
         """What the desk says until the last message is answered; raises `CommandError` when it takes too long."""
         deadline = time.monotonic() + seconds
-        late = CommandError(f"No answer came within {seconds:g} seconds; the message is kept.")
-        for kind in self._events(deadline, late):
-            if time.monotonic() > deadline:
-                raise late
-            if kind not in ("message", "typing"):
-                continue
+        is_answered = False
+        while not is_answered:
+            if time.monotonic() >= deadline:
+                raise CommandError(
+                    f"No answer came within {seconds:g} seconds; the message is kept."
+                )
+            self._wait_for_news(min(LONGEST_LOOK_SECONDS, deadline - time.monotonic()))
             news = self._call("GET", f"/api/history?after={self._last_seq}")
             said = [message for message in news["messages"] if message["author"] != "shopper"]
             self._last_seq = max(self._last_seq, news["last_seq"])
             yield from said
-            if not news["typing"] and any(message.get("kind") != "delayed" for message in said):
-                return
+            is_answered = not news["typing"] and any(
+                message.get("kind") != "delayed" for message in said
+            )
 
     def mails(self) -> list[dict[str, Any]]:
         """The demo's mailbox, newest first; empty where there is none."""
@@ -85,18 +86,17 @@ class ChatClient:
         accepted = self._call("POST", "/api/messages", {**content, "message_id": uuid4().hex})
         self._last_seq = max(self._last_seq, int(accepted["seq"]))
 
-    def _events(self, deadline: float, late: CommandError) -> Iterator[str]:
-        """Kinds of the events of the conversation from here on."""
-        left = max(1.0, min(SILENCE_SECONDS, deadline - time.monotonic()))
+    def _wait_for_news(self, seconds: float) -> None:
+        """Listen until something is said, or for so long."""
+        until = time.monotonic() + seconds
+        path = f"/api/events?after={self._last_seq}"
         try:
-            with self._client.stream(
-                "GET", f"/api/events?after={self._last_seq}", timeout=left
-            ) as stream:
+            with self._client.stream("GET", path, timeout=max(0.1, seconds)) as stream:
                 for line in stream.iter_lines():
-                    if line.startswith("event: "):
-                        yield line.removeprefix("event: ")
+                    if line == "event: message" or time.monotonic() > until:
+                        return
         except httpx.ReadTimeout:
-            raise late from None
+            return
         except httpx.TransportError as error:
             raise self._away() from error
 

@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from returnsdesk.db.session import Database
-from returnsdesk.desk import health
+from returnsdesk.desk import health, photos, ratings, widget
 from returnsdesk.desk.channels import web
 from returnsdesk.desk.context import Desk, Rates
 from returnsdesk.desk.demo import pages
@@ -22,6 +22,7 @@ from returnsdesk.desk.live import LiveFeed
 from returnsdesk.desk.rasa_client import RasaClient
 from returnsdesk.desk.refusals import Refusal, on_error
 from returnsdesk.desk.sessions import SessionTokens
+from returnsdesk.desk.shop import pages as shop_pages
 from returnsdesk.desk.turns import SECONDS_UNTIL_NOTICE, Clock, Turns
 from returnsdesk.settings import Settings
 
@@ -53,7 +54,14 @@ def create_app(
         rates=rates or Rates(),
     )
     app = Starlette(
-        routes=[*web.routes, *health.routes, *(pages.routes if settings.demo_mode else [])],
+        routes=[
+            *web.routes,
+            *photos.routes,
+            *ratings.routes,
+            *widget.routes,
+            *health.routes,
+            *([*pages.routes, *shop_pages.routes] if settings.demo_mode else []),
+        ],
         middleware=_middleware(settings),
         exception_handlers={Refusal: on_error, HTTPException: on_error, Exception: on_error},
         lifespan=_lifespan,

@@ -17,6 +17,8 @@ _ALWAYS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "X-Frame-Options": "DENY",
+    # Asked for anew each time, so that page and script are of one version; most is not even kept.
+    "Cache-Control": "no-cache",
 }
 
 PAGE_POLICY = (

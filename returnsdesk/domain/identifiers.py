@@ -49,7 +49,8 @@ _POSTCODES = (
 )
 _TOWN = re.compile(r",?\s+[A-ZÆØÅÄÖÜŁŚŻ][a-zæøåäöüßłóśż]{2,}")
 _COUNTRY_PREFIX = re.compile(r"^(?:NL|DE|NO|PL|US|AT|BE|CH|DK|D|N|A|B|CH)-?(?=\d{4})")
-# In so few words an unknown one behind four digits is the town.
+_COPULAS = frozenset(("its", "it", "is", "es", "ist", "het", "er", "det", "to", "jest", "my", "mein", "mijn", "min"))
+# In so few words an unknown one behind four digits is the town, and two groups of three digits are a code.
 _SHORT = 8
 # A number of this length that begins with 0 is a telephone's.
 _PHONE_LENGTH = 9
@@ -147,11 +148,14 @@ class _Finder:
         )
 
     def is_alone(self, match: re.Match[str]) -> bool:
-        """Whether nothing but politeness and marks stands around the match."""
-        rest = self.folded[: match.start()] + " " + self.folded[match.end() :]
-        return (
-            all(is_everyday(word) for word in re.findall(r"[^\W_]+", rest))
-            and len(rest.split()) <= 4
+        """Whether nothing but politeness and marks stands around the match: "it's 0368, thanks"."""
+        start, end = match.span()
+        place = self.reading.word_at(self._places[start])
+        after = self.reading.word_at(self._places[end - 1] + 1)
+        polite = self.reading.places_of("fillers", "yes", "no", "size_links")
+        return all(
+            number in polite or word in _COPULAS or place <= number < after
+            for number, word in enumerate(self.reading.words)
         )
 
 
@@ -238,7 +242,9 @@ def find_codes(text: str) -> list[Mention]:
     return [
         finder.mention("code", re.sub(r"\D", "", match.group(1)), match)
         for match in _CODE.finditer(finder.folded)
-        if match.group(1).isdigit() or _CODE_WORD.search(finder.folded) or finder.is_alone(match)
+        if match.group(1).isdigit()
+        or _CODE_WORD.search(finder.folded)
+        or len(finder.reading.words) <= _SHORT
     ]
 
 

@@ -236,7 +236,8 @@ def _rule_out(clauses: list[Clause], reading: Reading) -> None:
     negations = reading.places_of("not")
     for number, clause in enumerate(clauses):
         after = clauses[number + 1] if number + 1 < len(clauses) else None
-        is_kept = bool(clause.flags & {"keep", "stays"}) and "not" not in clause.flags
+        is_refused = not word_set("refusals").isdisjoint(reading.words[clause.start : clause.end])
+        is_kept = bool(clause.flags & {"keep", "stays"}) and not is_refused
         if (
             is_kept
             or _is_praised(clause, after, reading)

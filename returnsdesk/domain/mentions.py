@@ -61,7 +61,7 @@ def find_mentions(text: str) -> list[Mention]:
         find_rma_numbers(text),
         find_named_order_numbers(text),
         sure_postcodes,
-        [*orders, *codes, *postcodes],
+        [*orders, *codes, *_not_inside(postcodes, orders)],
         find_sizes(text),
         _quantities(text),
     ):
@@ -72,6 +72,20 @@ def find_mentions(text: str) -> list[Mention]:
 def _is_sure_postcode(text: str, mention: Mention) -> bool:
     written = text[mention.start : mention.end]
     return any(map(str.isalpha, written)) or "-" in written or is_postcode_named(text, mention)
+
+
+def _not_inside(mentions: Iterable[Mention], others: Iterable[Mention]) -> list[Mention]:
+    """Those that are no mere part of another one ("10234" of "LL 10234")."""
+    return [
+        mention
+        for mention in mentions
+        if not any(
+            other.start <= mention.start
+            and mention.end <= other.end
+            and other.end - other.start > mention.end - mention.start
+            for other in others
+        )
+    ]
 
 
 def _is_free(mention: Mention, found: Iterable[Mention]) -> bool:

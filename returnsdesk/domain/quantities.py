@@ -42,6 +42,9 @@ def find_quantities(text: str) -> tuple[Quantity, ...]:
         quantity = None
         if place in numbers and place not in corrected:
             quantity = _part_of_total(reading, numbers, place) or _plain(reading, numbers, place)
+            if corrected and not _measures(reading, place):
+                # "Not 3 but 2": what is not taken back is what is meant.
+                quantity = quantity or Quantity(numbers[place], place, place + 1)
         if quantity and not any(q.start < quantity.end and quantity.start < q.end for q in found):
             found.append(quantity)
         place = quantity.end if quantity else place + 1

@@ -183,7 +183,7 @@ def _after_wish(reading: Reading) -> frozenset[int]:
     for found in reading.signals("want", "exchange", "instead_of", "or", "same"):
         places.update(range(found.start - 1, min(found.end + 4, len(reading.words))))
     for place, word in enumerate(reading.words):
-        if word in word_set("ways") or word in ("a", "an", "the", "med", "statt"):
+        if word in word_set("ways") | word_set("articles"):
             places.add(place + 1)
     return frozenset(places)
 
@@ -275,7 +275,7 @@ def _is_polite(reading: Reading, start: int, end: int) -> bool:
         "fillers", "instead", "one", "size_words", "yes", "want", "no", "only"
     )
     return all(
-        place in polite or word in word_set("ways") | word_set("prepositions")
+        place in polite or word in word_set("ways") | word_set("prepositions") | word_set("articles")
         for place, word in enumerate(reading.words)
         if not start <= place < end
     )

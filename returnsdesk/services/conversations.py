@@ -5,7 +5,7 @@ A shopper's message is kept before anything else happens to it; `returnsdesk.ser
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -126,9 +126,12 @@ def accept(
     message_id: str,
     text: str = "",
     button: str | None = None,
+    page: Mapping[str, str] | None = None,
     now: datetime,
 ) -> Accepted:
     """Keep a shopper's message, typed or chosen by a button's token; the same `message_id` again finds the same row.
+
+    `page` is what the shop's page says it shows (product, order), kept for those who read the transcript.
 
     Raises `NotFound` for a conversation that is not there or was ended, `Conflict` for a button that was not shown in
     it (BUTTON_UNKNOWN) and for a `message_id` that stands for another message (MESSAGE_ID_REUSED).
@@ -152,6 +155,8 @@ def accept(
             return Accepted(earlier.seq, is_new=False)
         message = new_message(conversation, author="shopper", text=text, state="waiting", now=now)
         message.channel_message_id, message.choice = message_id, choice
+        if page:
+            message.content = {"page": dict(page)}
         session.add(message)
         return Accepted(message.seq, is_new=True)
 

@@ -331,7 +331,7 @@ class _Listener:
         if match.wanted == (current.key,):
             self.notices.append(Notice("SAME_VARIANT"))
         elif not any(by_key[key].available >= needed for key in match.wanted):
-            self.notices.append(Notice("SOLD_OUT", {"asked_for": dict(match.asked_for)}))
+            self._note_sold_out(dict(match.asked_for))
 
     def _set_quantity(self, line: DraftLine, quantity: int) -> None:
         available = available_of(self.session, line, self.now)
@@ -357,9 +357,13 @@ class _Listener:
             self.notices.append(Notice("STALE_CHOICE"))
         elif option.available < (line.quantity or 1):
             line.outcome, line.new_variant_id = "exchange", None
-            self.notices.append(Notice("SOLD_OUT", {"asked_for": dict(option.options)}))
+            self._note_sold_out(dict(option.options))
         else:
             line.outcome, line.new_variant_id = "exchange", variant_id
+
+    def _note_sold_out(self, asked_for: dict[str, str]) -> None:
+        self.draft.wish = {**self.draft.wish, "asked_for": asked_for}
+        self.notices.append(Notice("SOLD_OUT", {"asked_for": asked_for}))
 
     def _typed_choice(self) -> str | None:
         labels = [each["label"] for each in self.offered]
@@ -383,4 +387,8 @@ class _Listener:
         )
 
     def _answered(self, *notices: Notice) -> Hearing:
-        return Hearing(ANSWERED, (*self.notices, *notices))
+        said: list[Notice] = []
+        for notice in (*self.notices, *notices):
+            if notice not in said:
+                said.append(notice)
+        return Hearing(ANSWERED, tuple(said))

@@ -81,21 +81,24 @@ def siblings_of(
 
 
 def exchange_offers(session: Session, line: DraftLine) -> list[VariantOption]:
-    """Replacements to offer for a line: neighbouring sizes in stock after a size reason, otherwise what is in stock.
+    """Replacements in stock to offer for a line, nearest first.
 
-    What is nearest to the item that comes back stands first.
+    After a size reason these are the neighbouring sizes. What the shopper asked for and is sold out as it is ("43")
+    is offered as well where it exists otherwise, in another colour say.
     """
     current, siblings = siblings_of(session, line)
     if current is None:
         return []
     needed = line.quantity or 1
-    direction = SIZE_DIRECTIONS.get(line.reason or "")
-    if direction is not None:
-        near = neighbouring_sizes(current, siblings, direction, needed)
-        if near:
-            return near[:MOST_CHOICES]
     others = [each for each in siblings if each.key != current.key and each.available >= needed]
-    return sorted(others, key=lambda each: _differences(current, each))[:MOST_CHOICES]
+    others.sort(key=lambda each: _differences(current, each))
+    asked_for: dict[str, str] = line.draft.wish.get("asked_for") or {}
+    wanted = [each for each in others if asked_for and asked_for.items() <= each.options.items()]
+    direction = SIZE_DIRECTIONS.get(line.reason or "")
+    near = neighbouring_sizes(current, siblings, direction, needed) if direction else []
+    first = [*near, *(each for each in wanted if each not in near)]
+    rest = [] if near else [each for each in others if each not in first]
+    return [*first, *rest][:MOST_CHOICES]
 
 
 def _item_question(session: Session, draft: Draft, language: str, now: datetime) -> Question:

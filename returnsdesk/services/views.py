@@ -26,6 +26,7 @@ class ReturnLineView:
     rejected: int
     paid_minor: int
     list_minor: int
+    rejection_reasons: tuple[str, ...] = ()
     new_sku: str | None = None
     new_options: Mapping[str, str] | None = None
 
@@ -128,6 +129,9 @@ def _line_view(line: ReturnLine) -> ReturnLineView:
         rejected=line.rejected,
         paid_minor=sum(claim.unit.paid_minor for claim in live),
         list_minor=line.order_line.unit_price_minor * len(live),
+        rejection_reasons=tuple(
+            each.reason for each in line.inspections if each.grade == "C" and each.reason
+        ),
         new_sku=new_variant.sku if new_variant else None,
         new_options=dict(new_variant.options) if new_variant else None,
     )

@@ -36,6 +36,8 @@ PING_SECONDS = 15
 
 _NO_STORE = {"Cache-Control": "no-store"}
 _BUTTON = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_PAGE_FACTS = ("page", "product", "name", "order")
+_PAGE_FACT_LENGTH = 200
 _SHOWN = ("buttons", "image", "custom", "kind")
 
 
@@ -98,10 +100,9 @@ async def end_session(request: Request) -> Response:
 async def post_message(request: Request) -> Response:
     """POST /api/messages: keep a message (202), or find the row that it was kept in before (200)."""
     desk = desk_of(request)
-    _spend(desk.messages_of_address, _address(request))
-    conversation = (await _session(request)).conversation
-    _spend(desk.messages_of_session, conversation.id, conversation.language)
-    message = _checked(await read_json(request), conversation.language)
+    conversation = await sender(request)
+    body = await read_json(request)
+    message = _checked(body, conversation.language)
     accept = partial(
         conversations.accept,
         desk.database,
@@ -109,6 +110,7 @@ async def post_message(request: Request) -> Response:
         message_id=message.message_id,
         text=message.text or "",
         button=message.button,
+        page=_page(body.get("context")),
         now=desk.clock(),
     )
     try:
@@ -121,6 +123,15 @@ async def post_message(request: Request) -> Response:
         desk.feed.tell(conversation.id)
         desk.turns.wake(conversation.id)
     return JSONResponse({"seq": accepted.seq}, 202 if accepted.is_new else 200, _NO_STORE)
+
+
+async def sender(request: Request) -> ConversationView:
+    """The conversation that a request sends something to; raises `Refusal` without one, or if it sends too fast."""
+    desk = desk_of(request)
+    _spend(desk.messages_of_address, _address(request))
+    conversation = (await _session(request)).conversation
+    _spend(desk.messages_of_session, conversation.id, conversation.language)
+    return conversation
 
 
 async def history(request: Request) -> Response:
@@ -291,6 +302,19 @@ def _checked(body: dict[str, Any], language: str) -> MessageBody:
         if len(message.text) > TEXT_LIMIT:
             raise Refusal(422, "text_too_long", language=language, limit=TEXT_LIMIT)
     return message
+
+
+def _page(context: object) -> dict[str, str]:
+    """What the shop's page said of itself; nobody has checked it, so it opens nothing."""
+    if not isinstance(context, dict):
+        return {}
+    told = {name: context.get(name) for name in _PAGE_FACTS}
+    texts = {
+        name: cleaned(text)[:_PAGE_FACT_LENGTH]
+        for name, text in told.items()
+        if isinstance(text, str)
+    }
+    return {name: text for name, text in texts.items() if text}
 
 
 def _language(request: Request, body: dict[str, Any]) -> str:

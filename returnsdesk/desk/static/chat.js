@@ -281,6 +281,7 @@
   const show = (message) => {
     if (message.seq <= seen) return;
     seen = message.seq;
+    if (message.kind === "rating") return;
     if (message.message_id) removePending(message.message_id);
     const made = bubble(message.author, message.text);
     if (message.image) {

@@ -1,0 +1,86 @@
+"""What shoppers add to a conversation besides messages that are answered: photos, and how they rate it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from returnsdesk.db.models import Message
+from returnsdesk.db.session import Database
+from returnsdesk.services.conversations import Accepted, locked, new_message
+from returnsdesk.services.errors import NotFound
+
+RATING = "rating"
+"""Kind of the row that keeps a shopper's rating; shoppers are not shown it."""
+
+LOWEST_SCORE, HIGHEST_SCORE = 1, 5
+
+
+def add_photo(
+    database: Database,
+    conversation_id: str,
+    *,
+    message_id: str,
+    name: str,
+    address: str,
+    reply: str,
+    now: datetime,
+) -> Accepted:
+    """Keep a shopper's photo by its address, and say that it is here; the same `message_id` again finds the same row.
+
+    Raises `NotFound` for a conversation that is not there or was ended.
+    """
+    with database.write() as session:
+        conversation = locked(session, conversation_id)
+        if conversation.ended_at is not None:
+            raise NotFound("CONVERSATION_ENDED", f"conversation {conversation_id} was ended")
+        earlier = session.scalars(
+            select(Message).where(
+                Message.conversation_id == conversation_id, Message.channel_message_id == message_id
+            )
+        ).one_or_none()
+        if earlier is not None:
+            return Accepted(earlier.seq, is_new=False)
+        photo = new_message(conversation, author="shopper", text=name, state="answered", now=now)
+        photo.channel_message_id, photo.content = message_id, {"image": address}
+        session.add(photo)
+        session.flush()
+        answer = new_message(conversation, author="assistant", text=reply, state="sent", now=now)
+        answer.reply_to_id = photo.id
+        session.add(answer)
+        return Accepted(photo.seq, is_new=True)
+
+
+def rate(
+    database: Database, conversation_id: str, *, score: int, comment: str, now: datetime
+) -> None:
+    """Keep how the shopper rates the conversation, from 1 (bad) to 5 (good); a later rating replaces the earlier.
+
+    Raises `NotFound` for a conversation that is not there, `ValueError` for a score out of range.
+    """
+    if not LOWEST_SCORE <= score <= HIGHEST_SCORE:
+        raise ValueError(f"a score is between {LOWEST_SCORE} and {HIGHEST_SCORE}, not {score}")
+    with database.write() as session:
+        conversation = locked(session, conversation_id)
+        row = _rating_row(session, conversation_id)
+        if row is None:
+            row = new_message(conversation, author="system", text="", state="sent", now=now)
+            session.add(row)
+        row.content = {"kind": RATING, "score": score, "comment": comment}
+
+
+def rating_of(session: Session, conversation_id: str) -> tuple[int, str] | None:
+    """Score and comment that the shopper gave; None when not rated."""
+    row = _rating_row(session, conversation_id)
+    return (row.content["score"], row.content["comment"]) if row else None
+
+
+def _rating_row(session: Session, conversation_id: str) -> Message | None:
+    rows = session.scalars(
+        select(Message).where(
+            Message.conversation_id == conversation_id, Message.author == "system"
+        )
+    )
+    return next((row for row in rows if row.content.get("kind") == RATING), None)
