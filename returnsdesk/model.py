@@ -12,14 +12,21 @@ from pathlib import Path
 
 from returnsdesk.settings import PROJECT_ROOT, Settings
 
-# What a model is made of; the product's own pipeline components count as configuration.
+# What a model is made of. The product's own pipeline components count as configuration, and so do the modules by which
+# they find order numbers and the like.
 SOURCES = (
     "config.yml",
     "domain.yml",
-    "data/**/*.yml",
+    "data/nlu/**/*.yml",
+    "data/rules/*.yml",
+    "data/stories/*.yml",
+    "data/responses/conversation.yml",
     "returnsdesk/rasa/*.py",
-    "returnsdesk/domain/mentions.py",
-    "returnsdesk/domain/text.py",
+    *(
+        f"returnsdesk/domain/{name}.py"
+        for name in ("identifiers", "measures", "mentions", "quantities", "reading", "sizes", "text")
+    ),
+    "returnsdesk/domain/words/*.yml",
 )
 
 

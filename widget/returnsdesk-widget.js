@@ -128,8 +128,8 @@ dialog { position: fixed; z-index: 2147483001; inset-block: auto max(20px, env(s
 dialog[open] { display: flex; flex-direction: column; }
 dialog::backdrop { background: var(--paper); }
 dialog:focus { outline: none; }
-header { display: flex; align-items: center; gap: 2px; padding: 8px 8px 8px 16px; padding-inline: 16px 8px; background: var(--accent); color: var(--on-accent); }
-header :focus-visible { outline-color: var(--on-accent); box-shadow: none; }
+.head { display: flex; align-items: center; gap: 2px; padding: 8px 8px 8px 16px; padding-inline: 16px 8px; background: var(--accent); color: var(--on-accent); }
+.head :focus-visible { outline-color: var(--on-accent); box-shadow: none; }
 h2 { flex: 1; margin: 0; font-size: 17px; font-weight: 650; overflow-wrap: anywhere; }
 .icon { width: 44px; height: 44px; padding: 0; border: 0; border-radius: 10px; background: none; display: grid; place-items: center; flex: none; }
 .icon:hover { background: rgb(128 128 128 / 25%); }
@@ -356,7 +356,7 @@ progress { width: 180px; accent-color: var(--accent); }
       panel.setAttribute("aria-labelledby", "title");
       const title = make("h2", "", this.dataset.title || this.text("title"));
       title.id = "title";
-      const header = make("header");
+      const header = make("div", "head");
       header.append(
         title,
         iconButton("save", this.text("save"), () => this.download()),
@@ -703,6 +703,7 @@ progress { width: 180px; accent-color: var(--accent); }
       };
       if (!file.type.startsWith("image/") || file.size > PHOTO_LIMIT) return fail(this.text("photo_wrong"));
       const start = () => {
+        if (!this.token) return setTimeout(start, FIRST_PAUSE_MS);
         this.setState(entry.id, "");
         made.append(progress);
         const request = new XMLHttpRequest();
@@ -937,8 +938,8 @@ progress { width: 180px; accent-color: var(--accent); }
       return new Set((options || []).map((each) => each.button).filter((index) => index !== undefined));
     }
 
-    item(each, className) {
-      const made = make(className === "pick item" ? "span" : "div", "item");
+    item(each) {
+      const made = make("div", "item");
       if (each.image) {
         const image = this.picture(each.image, "");
         image.className = "";
@@ -955,16 +956,13 @@ progress { width: 180px; accent-color: var(--accent); }
 
     itemsCard(custom, buttons) {
       const card = make("div", "card");
-      for (const each of custom.items) {
-        const content = this.item(each, buttons[each.button] ? "pick item" : "item");
-        if (!buttons[each.button]) {
-          card.append(content);
-          continue;
-        }
-        const pick = this.choice(buttons[each.button], "pick item", undefined);
+      custom.items.forEach((each) => {
+        const content = this.item(each);
+        if (!buttons[each.button]) return card.append(content);
+        const pick = this.choice(buttons[each.button], "pick item");
         pick.append(...content.childNodes);
         card.append(pick);
-      }
+      });
       return card;
     }
 
@@ -972,7 +970,7 @@ progress { width: 180px; accent-color: var(--accent); }
       const card = make("div", "card");
       card.append(make("h3", "", custom.title));
       if (custom.detail) card.append(make("p", "soft", custom.detail));
-      (custom.items || []).forEach((each) => card.append(this.item(each, "item")));
+      (custom.items || []).forEach((each) => card.append(this.item(each)));
       if (custom.stages) {
         const stages = make("ol", "stages");
         for (const { label, state, date } of custom.stages) {

@@ -49,7 +49,9 @@ _POSTCODES = (
 )
 _TOWN = re.compile(r",?\s+[A-ZÆØÅÄÖÜŁŚŻ][a-zæøåäöüßłóśż]{2,}")
 _COUNTRY_PREFIX = re.compile(r"^(?:NL|DE|NO|PL|US|AT|BE|CH|DK|D|N|A|B|CH)-?(?=\d{4})")
-_COPULAS = frozenset(("its", "it", "is", "es", "ist", "het", "er", "det", "to", "jest", "my", "mein", "mijn", "min"))
+_COPULAS = frozenset(
+    ("its", "it", "is", "es", "ist", "het", "er", "det", "to", "jest", "my", "mein", "mijn", "min")
+)
 # In so few words an unknown one behind four digits is the town, and two groups of three digits are a code.
 _SHORT = 8
 # A number of this length that begins with 0 is a telephone's.

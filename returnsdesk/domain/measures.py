@@ -71,6 +71,8 @@ _WRITTEN_LITRE = re.compile(
 LETTER_SIZE = r"(?:x{1,4}[sl]|[2-6]\s?x[sl]|[sml])"
 _WHOLE_LETTERS = re.compile(rf"({LETTER_SIZE})(?:\s?[/-]\s?({LETTER_SIZE}))?")
 _PAPER = re.compile(r"a([0-9])")
+# Sizes of these regions are on scales of their own.
+_REGIONS = frozenset(("uk ", "us "))
 _SAME_AMOUNT = 0.011
 
 
@@ -120,7 +122,8 @@ def _read_numbers(folded: str) -> Measure | None:
     known = [units[word] for word in re.findall(r'[a-z]+|[%"€]', rest) if word in units]
     if not numbers or re.match(r"[a-z]{3}", folded):
         return None
-    kind, factor = known[0] if known else ("number", 1.0)
+    region = folded[:3] if folded[:3] in _REGIONS else "number"
+    kind, factor = known[0] if known else (region, 1.0)
     is_range = bool(re.search(r"\d\s?-\s?\d", folded)) and len(numbers) == 2
     return Measure(kind, tuple(number * factor for number in numbers), is_range)
 
@@ -134,7 +137,7 @@ def is_same_size(asked: str, value: str) -> bool:
         return False
     if wanted.kind != offered.kind:
         # "104 cm" for the size "104", "15" for the screen size "15-inch", "50" for "50 x 50 cm".
-        if "number" not in (wanted.kind, offered.kind):
+        if "number" not in (wanted.kind, offered.kind) or {wanted.kind, offered.kind} & _REGIONS:
             return False
         numbers, offers = (
             list(map(_number, re.findall(NUMBER, fold(text)))) for text in (asked, value)

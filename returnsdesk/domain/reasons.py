@@ -20,7 +20,7 @@ from rapidfuzz.distance import OSA, Indel
 from returnsdesk.domain.reading import Reading, read
 from returnsdesk.domain.text import LONGEST_TEXT, Mention, spellings
 from returnsdesk.domain.typos import closest
-from returnsdesk.domain.words import is_everyday, product_names, reason_phrases
+from returnsdesk.domain.words import ALL_LANGUAGES, is_everyday, product_names, reason_phrases
 
 REASONS = (
     "too_small",
@@ -46,6 +46,8 @@ _LONGEST_GAP = 3
 _REACH = 3
 _REACH_OF_IF = 4
 _SAFE_TYPO = 6
+# A single word of this length is no word of another language.
+_SAFE_WORD = 8
 
 
 @dataclass(frozen=True)
@@ -108,14 +110,13 @@ def is_fit_problem(text: str) -> bool:
 @lru_cache(maxsize=256)
 def _matches(reading: Reading) -> tuple[_Match, ...]:
     """The reasons of a message from left to right; of overlapping ones the longest."""
-    languages = reading.languages
-    found = _matches_in(reading, languages)
-    if not found and "en" not in languages:
-        # English crumbs in another language ("die schuhe sind too small").
+    found = _matches_in(reading, reading.languages)
+    if not found:
+        # Crumbs of another language ("die schuhe sind too small"), or a short message taken for the wrong one.
         found = [
             match
-            for match in _matches_in(reading, frozenset(("en",)))
-            if match.end - match.start > 1
+            for match in _matches_in(reading, ALL_LANGUAGES)
+            if match.end - match.start > 1 or len(reading.words[match.start]) >= _SAFE_WORD
         ]
     kept: list[_Match] = []
     for match in sorted(
@@ -189,7 +190,7 @@ def _end_of(
 
 def _without_fillers(reading: Reading) -> tuple[int, int]:
     """The words of the message without politeness before and after."""
-    fillers = reading.places_of("fillers")
+    fillers = reading.places_of("fillers", "greetings")
     start, end = 0, len(reading.words)
     while start < end - 1 and start in fillers:
         start += 1

@@ -275,7 +275,8 @@ def _is_polite(reading: Reading, start: int, end: int) -> bool:
         "fillers", "instead", "one", "size_words", "yes", "want", "no", "only"
     )
     return all(
-        place in polite or word in word_set("ways") | word_set("prepositions") | word_set("articles")
+        place in polite
+        or word in word_set("ways") | word_set("prepositions") | word_set("articles")
         for place, word in enumerate(reading.words)
         if not start <= place < end
     )

@@ -92,8 +92,10 @@ def fold_with_places(text: str) -> tuple[str, list[int]]:
     places: list[int] = []
     for place, letter in enumerate(text):
         for part in _fold_letter(letter):
-            folded.append(part)
-            places.append(place)
+            # Blanks in a row are one, so that patterns need to know of one only.
+            if not (part.isspace() and folded and folded[-1].isspace()):
+                folded.append(part)
+                places.append(place)
     return "".join(folded), [*places, len(text)]
 
 

@@ -64,13 +64,20 @@ def button(title: str) -> dict[str, Any]:
 def answer_with_cards(turn: dict[str, Any]) -> list[dict[str, Any]]:
     """An answer with the card that the message names."""
     return [
-        {"text": f"You said: {turn['text']}", **CARDS.get(turn["text"], {"buttons": [button("Yes")]})}
+        {
+            "text": f"You said: {turn['text']}",
+            **CARDS.get(turn["text"], {"buttons": [button("Yes")]}),
+        }
     ]
 
 
 CARDS: dict[str, dict[str, Any]] = {
     "items": {
-        "buttons": [button("Fjord sneakers (black, 42)"), button("Varm wool socks"), button("Stop")],
+        "buttons": [
+            button("Fjord sneakers (black, 42)"),
+            button("Varm wool socks"),
+            button("Stop"),
+        ],
         "custom": {
             "card": "items",
             "items": [

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -23,6 +23,8 @@ from tests.desk.conftest import clock, desk, rasa, start_desk  # noqa: F401
 from tests.desk.serving import Served
 from tests.servers.browser import MILLISECONDS_TO_APPEAR
 from tests.servers.processes import free_port
+
+expect.set_options(timeout=MILLISECONDS_TO_APPEAR)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,10 @@ from tests.desk.fake_rasa import FakeRasa
 from tests.desk.serving import Served
 
 
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
 async def test_the_desk_is_asked_nothing_before_the_chat_is_opened(
     page: Page, product_url: str
 ) -> None:
@@ -111,7 +115,7 @@ async def test_an_answer_missed_offline_comes_afterwards(chat: Chat, rasa: FakeR
 
 
 async def test_a_restart_of_the_desk_loses_nothing(
-    chat: Chat, desk: Served, rasa: FakeRasa
+    chat: Chat, desk: Served, start_desk: Callable[..., Served], rasa: FakeRasa
 ) -> None:
     await chat.ask("before")
 
@@ -120,7 +124,7 @@ async def test_a_restart_of_the_desk_loses_nothing(
     await expect(chat.status).to_contain_text("returns@lundlinde.example")
     await chat.say("during")
     await expect(chat.log.get_by_text("Not sent yet")).to_be_visible()
-    desk.start()
+    start_desk()
 
     await expect(chat.said("during")).to_be_visible()
     await expect(chat.status).to_have_text("")
@@ -129,7 +133,7 @@ async def test_a_restart_of_the_desk_loses_nothing(
 
 
 async def test_a_desk_that_is_away_leaves_the_page_alone(
-    page: Page, product_url: str, desk: Served
+    page: Page, product_url: str, desk: Served, start_desk: Callable[..., Served]
 ) -> None:
     await page.goto(product_url)
     chat = Chat(page)
@@ -142,13 +146,11 @@ async def test_a_desk_that_is_away_leaves_the_page_alone(
 
     await expect(chat.status).to_contain_text("The connection is gone")
     await expect(chat.own).to_contain_text("kept for later")
-    desk.start()
+    start_desk()
     await expect(chat.said("kept for later")).to_be_visible()
 
 
-async def test_a_session_that_is_over_begins_anew_and_says_so(
-    chat: Chat, start_desk: Callable[..., Served], desk: Served, clock: object
-) -> None:
+async def test_a_session_that_is_over_begins_anew_and_says_so(chat: Chat, desk: Served) -> None:
     await chat.ask("long ago")
     token = await chat.page.evaluate(
         "desk => JSON.parse(localStorage.getItem(`returnsdesk:${desk}`)).token", desk.url
@@ -187,7 +189,7 @@ async def test_the_transcript_can_be_downloaded(chat: Chat) -> None:
     async with chat.page.expect_download() as download:
         await chat.button("Download transcript").click()
 
-    text = Path(await (await download.value).path()).read_text(encoding="utf-8")
+    text = read(await (await download.value).path())
     assert re.search(r"\[.+\] You: keep this\n\n\[.+\] Assistant: You said: keep this\n", text)
 
 
@@ -222,9 +224,7 @@ async def test_an_unread_answer_is_told_on_the_launcher(chat: Chat, rasa: FakeRa
 
     rasa.may_answer.set()
 
-    await expect(
-        chat.page.get_by_role("button", name="Open chat, 1 new messages")
-    ).to_be_visible()
+    await expect(chat.page.get_by_role("button", name="Open chat, 1 new messages")).to_be_visible()
 
 
 async def test_another_shops_page_embeds_it_under_a_strict_policy(
@@ -272,6 +272,7 @@ async def test_a_rating_is_kept_with_its_comment(
     await chat.panel.get_by_role("textbox", name="Anything to add?").fill("quick <b>help</b>")
     await chat.log.get_by_role("button", name="Send").click()
 
+    await expect(chat.panel.get_by_role("textbox", name="Anything to add?")).to_have_count(0)
     await expect(chat.log.get_by_text("Thank you!")).to_be_visible()
     with database.read() as session:
         row = session.query(Message).filter_by(author="system").one()
@@ -280,5 +281,3 @@ async def test_a_rating_is_kept_with_its_comment(
     await chat.page.reload()
     await expect(chat.said("rating")).to_be_visible()
     await expect(chat.panel.get_by_role("button", name="4 of 5")).to_have_count(0)
-
-

@@ -61,15 +61,24 @@ def test_six_digits_alone_are_an_order_number_or_a_code():
 
 @pytest.mark.parametrize(
     "text",
-    ["code 483920", "the code I got says 483 920", "der Code lautet 483 920", "koden er 483920"]
-    + ["kod z maila 483920", "mijn code: 483920", "483 920", "483-920"],
+    [
+        "code 483920",
+        "the code I got says 483 920",
+        "der Code lautet 483 920",
+        "koden er 483920",
+        "kod z maila 483920",
+        "mijn code: 483920",
+        "483 920",
+        "483-920",
+    ],
 )
 def test_a_named_or_parted_code_is_no_order_number(text):
     assert named(text) == [("code", "483920")]
 
 
 @pytest.mark.parametrize(
-    "text", ["call 0612345678", "+47 41 23 45 67", "it cost 12345.00", "€12500", "12345@example.com"]
+    "text",
+    ["call 0612345678", "+47 41 23 45 67", "it cost 12345.00", "€12500", "12345@example.com"],
 )
 def test_telephone_numbers_prices_and_addresses_are_no_order_numbers(text):
     assert values(text, "order_number") == []
@@ -247,8 +256,20 @@ def test_numbers_of_pieces_are_found(text, quantity):
 
 @pytest.mark.parametrize(
     "text",
-    ["the blue one", "2 weeks ago", "size 8", "number 3", "on 3 May", "den 3. mai", "alles goed?"]
-    + ["that's all", "een paar dagen", "de oudste van de twee", "two sizes up", "the 4 person tent"],
+    [
+        "the blue one",
+        "2 weeks ago",
+        "size 8",
+        "number 3",
+        "on 3 May",
+        "den 3. mai",
+        "alles goed?",
+        "that's all",
+        "een paar dagen",
+        "de oudste van de twee",
+        "two sizes up",
+        "the 4 person tent",
+    ],
 )
 def test_other_numbers_are_no_numbers_of_pieces(text):
     assert values(text, "quantity") == []

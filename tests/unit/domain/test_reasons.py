@@ -213,8 +213,13 @@ def test_the_reason_after_a_negated_one_counts():
 
 @pytest.mark.parametrize(
     "text",
-    ["what if it is too small?", "wat als hij te klein is", "was wenn sie zu klein sind"]
-    + ["hva om den er for liten", "co jeśli będą za małe"],
+    [
+        "what if it is too small?",
+        "wat als hij te klein is",
+        "was wenn sie zu klein sind",
+        "hva om den er for liten",
+        "co jeśli będą za małe",
+    ],
 )
 def test_what_might_be_is_no_reason(text):
     assert find_reason(text) is None
@@ -222,8 +227,15 @@ def test_what_might_be_is_no_reason(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["the link doesn't work", "de site werkt niet", "der Code funktioniert nicht"]
-    + ["koden virker ikke", "strona nie działa", "you take too long", "het duurt te lang"],
+    [
+        "the link doesn't work",
+        "de site werkt niet",
+        "der Code funktioniert nicht",
+        "koden virker ikke",
+        "strona nie działa",
+        "you take too long",
+        "het duurt te lang",
+    ],
 )
 def test_trouble_with_other_things_than_goods_is_no_reason(text):
     assert find_reason(text) is None

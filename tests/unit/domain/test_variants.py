@@ -39,7 +39,12 @@ def find(variants: list[VariantOption], **options: str) -> VariantOption:
 
 
 def chosen(variants: list[VariantOption], keys: tuple[int, ...]) -> list[tuple[str, ...]]:
-    return [tuple(variant.options.values()) for key in keys for variant in variants if variant.key == key]
+    return [
+        tuple(variant.options.values())
+        for key in keys
+        for variant in variants
+        if variant.key == key
+    ]
 
 
 @pytest.mark.parametrize(
@@ -65,8 +70,17 @@ def test_sizes_go_from_small_to_large(values, ordered):
 
 @pytest.mark.parametrize(
     ("asked", "value"),
-    [("1000 ml", "1L"), ("1,5 liter", "1.5L"), ("small", "S"), ("41", "39-42"), ("42,5", "42.5")]
-    + [("140x200", "140 x 200 cm"), ("50", "50 x 50 cm"), ("15 inch", "15-inch"), ("104", "104")],
+    [
+        ("1000 ml", "1L"),
+        ("1,5 liter", "1.5L"),
+        ("small", "S"),
+        ("41", "39-42"),
+        ("42,5", "42.5"),
+        ("140x200", "140 x 200 cm"),
+        ("50", "50 x 50 cm"),
+        ("15 inch", "15-inch"),
+        ("104", "104"),
+    ],
 )
 def test_the_same_size_is_recognised_in_other_words(asked, value):
     assert is_same_size(asked, value)
@@ -74,10 +88,10 @@ def test_the_same_size_is_recognised_in_other_words(asked, value):
 
 @pytest.mark.parametrize(
     ("asked", "value"),
-    [("43", "39-42"), ("1L", "1.5L"), ("42", "42.5"), ("M", "L"), ("UK 9", "9"), ("4", "4GB RAM?")],
+    [("43", "39-42"), ("1L", "1.5L"), ("42", "42.5"), ("M", "L"), ("UK 9", "9"), ("S", "fabric")],
 )
 def test_another_size_is_another_size(asked, value):
-    assert is_same_size(asked, value) is (asked == "4")
+    assert not is_same_size(asked, value)
 
 
 def test_size_is_chosen_by_the_option_called_so_before_others():
@@ -204,7 +218,11 @@ def test_a_larger_one_than_the_largest_does_not_exist():
 
 @pytest.mark.parametrize(
     ("text", "sizes"),
-    [("bigger", ["42.5", "43"]), ("43 or 44", ["43", "44"]), ("can I get a larger one?", ["42.5", "43"])],
+    [
+        ("bigger", ["42.5", "43"]),
+        ("43 or 44", ["43", "44"]),
+        ("can I get a larger one?", ["42.5", "43"]),
+    ],
 )
 def test_an_unclear_wish_leaves_several(text, sizes):
     variants = sneakers()
@@ -266,8 +284,17 @@ def jeans() -> list[VariantOption]:
 
 @pytest.mark.parametrize(
     ("text", "wanted"),
-    [("W33/L34", 3334), ("33/34", 3334), ("33", 3332), ("L34", 3234), ("length 34", 3234)]
-    + [("one size up", 3332), ("longer", 3234), ("korter", 3230), ("W31", 3132)],
+    [
+        ("W33/L34", 3334),
+        ("33/34", 3334),
+        ("33", 3332),
+        ("L34", 3234),
+        ("length 34", 3234),
+        ("one size up", 3332),
+        ("longer", 3234),
+        ("korter", 3230),
+        ("W31", 3132),
+    ],
 )
 def test_waist_and_length_are_two_options_of_jeans(text, wanted):
     variants = jeans()
@@ -283,7 +310,12 @@ def test_waist_and_length_are_two_options_of_jeans(text, wanted):
     [
         ("Water Bottle", {"capacity": "500ml"}, "the 1000 ml one", {"capacity": "1000ml"}),
         ("Water Bottle", {"capacity": "500ml"}, "1 liter", {"capacity": "1000ml"}),
-        ("Water Bottle", {"capacity": "500ml"}, "glass 750ml", {"capacity": "750ml", "material": "glass"}),
+        (
+            "Water Bottle",
+            {"capacity": "500ml"},
+            "glass 750ml",
+            {"capacity": "750ml", "material": "glass"},
+        ),
         ("Bookshelf", {"height": "4 ft"}, "5 ft", {"height": "5 ft"}),
         ("Bookshelf", {"height": "4 ft"}, "the wooden one", {"material": "wood"}),
     ],
