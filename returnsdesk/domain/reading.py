@@ -11,9 +11,12 @@ from returnsdesk.domain.text import Token, tokens
 from returnsdesk.domain.words import Found, Vocabulary
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reading:
-    """The words of a text in their order. Places are word numbers; `breaks[n]` holds the marks before word n."""
+    """The words of a text in their order. Places are word numbers; `breaks[n]` holds the marks before word n.
+
+    What was looked for once is kept: many rules ask for the same words of the same message.
+    """
 
     text: str
     tokens: tuple[Token, ...]
@@ -21,10 +24,14 @@ class Reading:
     languages: frozenset[str]
     breaks: tuple[str, ...]
     _starts: tuple[int, ...] = field(repr=False, default=())
+    _found: dict[Vocabulary, list[Found]] = field(repr=False, default_factory=dict)
+    _places: dict[tuple[str, ...], frozenset[int]] = field(repr=False, default_factory=dict)
 
     def find(self, vocabulary: Vocabulary) -> list[Found]:
         """The phrases of the list in this text, longest first at each place, from left to right."""
-        return vocabulary.find(self.words, self.languages)
+        if vocabulary not in self._found:
+            self._found[vocabulary] = vocabulary.find(self.words, self.languages)
+        return self._found[vocabulary]
 
     def signals(self, *sections: str) -> list[Found]:
         """The phrases of these sections of the language files in this text."""
@@ -32,9 +39,13 @@ class Reading:
 
     def places_of(self, *sections: str) -> frozenset[int]:
         """The numbers of all words that belong to a phrase of these sections."""
-        return frozenset(
-            place for found in self.signals(*sections) for place in range(found.start, found.end)
-        )
+        if sections not in self._places:
+            self._places[sections] = frozenset(
+                place
+                for found in self.signals(*sections)
+                for place in range(found.start, found.end)
+            )
+        return self._places[sections]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """The place in the text of words `start` to `end` (not included)."""

@@ -37,7 +37,7 @@ _TRANSLITERATIONS = str.maketrans(
 )
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)?|\.\d+|[^\W\d_]+(?:'[^\W\d_]+)*|[^\w\s]|_")
 # A longer message is a pasted mail; its beginning says what it is about, and the time to read stays bounded.
-LONGEST_TEXT = 4000
+LONGEST_TEXT = 2000
 LONGEST_WORD = 40
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from returnsdesk import model
-from returnsdesk.settings import PROJECT_ROOT, Settings
+from returnsdesk.settings import PROJECT_ROOT, load_settings
 
 
 @pytest.fixture
@@ -37,17 +37,17 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_changed_sources_need_another_model(sources: Path, name: str) -> None:
-    before = model.model_path(Settings())
+    before = model.model_path(load_settings())
     with (sources / name).open("a", encoding="utf-8") as file:
         file.write("\n# changed\n")
-    assert model.model_path(Settings()) != before
+    assert model.model_path(load_settings()) != before
 
 
 def test_a_wording_that_only_actions_say_needs_no_other_model(sources: Path) -> None:
-    before = model.model_path(Settings())
+    before = model.model_path(load_settings())
     with (sources / "data/responses/returns.yml").open("a", encoding="utf-8") as file:
         file.write("\n# changed\n")
-    assert model.model_path(Settings()) == before
+    assert model.model_path(load_settings()) == before
 
 
 def test_responses_of_rules_stand_where_a_change_is_noticed() -> None:
