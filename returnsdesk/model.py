@@ -24,7 +24,15 @@ SOURCES = (
     "returnsdesk/rasa/*.py",
     *(
         f"returnsdesk/domain/{name}.py"
-        for name in ("identifiers", "measures", "mentions", "quantities", "reading", "sizes", "text")
+        for name in (
+            "identifiers",
+            "measures",
+            "mentions",
+            "quantities",
+            "reading",
+            "sizes",
+            "text",
+        )
     ),
     "returnsdesk/domain/words/*.yml",
 )

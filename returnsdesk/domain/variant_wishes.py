@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from itertools import product as combinations
 
 from returnsdesk.domain.options import (
@@ -110,8 +111,8 @@ def _alternatives(named: Sequence[NamedOption]) -> list[VariantWish]:
     groups: dict[tuple[str, ...], list[NamedOption]] = {}
     for option in named:
         groups.setdefault(option.names, []).append(option)
-    combined = [VariantWish(tuple(options)) for options in combinations(*groups.values())]
-    return combined[:_MOST_WISHES]
+    first = islice(combinations(*groups.values()), _MOST_WISHES)
+    return [VariantWish(tuple(options)) for options in first]
 
 
 # --- named options ----------------------------------------------------------------------------------------------------
