@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-from actions import wording
+from actions import cards, wording
 from actions.identity import ask_identity_for, needs_identity
 from actions.turn import Button, DeskAction, Turn, database, handover_button, offer
 from returnsdesk import formatting
@@ -174,7 +174,11 @@ def say_standing(turn: Turn, standing: Standing, *, with_breakdown: bool = False
     parts += _breakdown_texts(turn, standing) if with_breakdown else []
     parts += _money_texts(turn, standing)
     parts += _exchange_texts(turn, standing)
-    turn.say_text("\n".join(parts), buttons=_next_buttons(turn, standing))
+    turn.say_text(
+        "\n".join(parts),
+        buttons=_next_buttons(turn, standing),
+        card=cards.return_card(turn, standing),
+    )
 
 
 def _stage_text(turn: Turn, standing: Standing) -> str:
@@ -318,4 +322,4 @@ def _say_order(turn: Turn, order: orders.OrderView) -> None:
                 tracking_number=parcel.tracking_number,
             )
         )
-    turn.say_text("\n".join(parts))
+    turn.say_text("\n".join(parts), card=cards.order_card(turn, order))

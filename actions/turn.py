@@ -91,13 +91,23 @@ class Turn:
             dispatcher=dispatcher,
         )
 
-    def say(self, key: str, *, buttons: Sequence[Button] = (), **facts: Any) -> None:
+    def say(
+        self,
+        key: str,
+        *,
+        buttons: Sequence[Button] = (),
+        card: dict[str, Any] | None = None,
+        **facts: Any,
+    ) -> None:
         """Say a text of `data/responses` in the shopper's language."""
-        self.say_text(self.label(key, **facts), buttons=buttons)
+        self.say_text(self.label(key, **facts), buttons=buttons, card=card)
 
-    def say_text(self, text: str, *, buttons: Sequence[Button] = ()) -> None:
-        """Say a text that was put together from rendered ones."""
-        self.dispatcher.utter_message(text=text, buttons=[button.payload() for button in buttons])
+    def say_text(
+        self, text: str, *, buttons: Sequence[Button] = (), card: dict[str, Any] | None = None
+    ) -> None:
+        """Say a text that was put together from rendered ones; a card shows the same where a channel draws it."""
+        payloads = [button.payload() for button in buttons]
+        self.dispatcher.utter_message(text=text, buttons=payloads, json_message=card)
 
     def label(self, key: str, **facts: Any) -> str:
         """A text in the shopper's language, to build another from."""

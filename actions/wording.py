@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
+from actions.cards import question_card
 from actions.turn import Button, Turn
 from returnsdesk import formatting
 from returnsdesk.domain import windows
@@ -113,7 +114,8 @@ def say_question(turn: Turn, question: Question, buttons: list[Button]) -> None:
         if question.kind == "item" and question.facts.get("is_ambiguous")
         else question.kind
     )
-    turn.say(f"returns_ask_{kind}", buttons=buttons, **facts)
+    card = question_card(question)
+    turn.say(f"returns_ask_{kind}", buttons=buttons, card=card, **facts)
 
 
 def _item_facts(turn: Turn, item: ItemView) -> dict[str, Any]:

@@ -24,6 +24,12 @@ app = typer.Typer()
 READY_SECONDS = 180.0
 ANSWER_SECONDS = 60.0
 
+DEMO_SHOPPERS = (
+    ("aoife.byrne@mail.example", "sneakers too small: exchange them"),
+    ("priya.nair@mail.example", "where is my refund?"),
+    ("guest: order LL-10236, postcode 50672", "prove whose order it is"),
+)
+
 
 @app.command()
 def up() -> None:
@@ -72,14 +78,14 @@ def _load_sample_shop(database: Database) -> None:
 def _where_to_look(settings: Settings) -> Panel:
     lines = [f"[bold green]Returns Desk is ready:[/] {settings.public_url}"]
     lines += _demo_lines(settings) if settings.demo_mode else []
-    lines.append("Terminal      .venv/bin/returnsdesk chat")
+    lines.append("Terminal      .venv/bin/returnsdesk chat --as EMAIL")
     lines.append("Stop          Ctrl-C")
     return Panel("\n".join(lines), expand=False, border_style="green")
 
 
 def _demo_lines(settings: Settings) -> Iterator[str]:
-    yield f"Chat          {settings.public_url}/"
-    yield "              choose whom to play there; docs/sample-shop.md tells the stories"
+    yield f"Chat          {settings.public_url}/   choose whom to play, for example"
+    for shopper, story in DEMO_SHOPPERS:
+        yield f"              [bold]{shopper}[/]  {story}"
+    yield "              docs/sample-shop.md tells all stories"
     yield f"Demo mailbox  {settings.public_url}/demo/mail"
-    for login in sample_shop.DEMO_LOGINS:
-        yield f"Support team  {login.email}, password {login.password} ({login.role})"
