@@ -43,6 +43,10 @@ test-servers: env ## Find or install what the tests talk to: PostgreSQL, Redis a
 test: env test-servers check train ## Run everything: the checks, then all tests; ARGS="-k refund" narrows the tests
 	@$(BIN)/pytest $(ARGS)
 
+.PHONY: screenshots
+screenshots: env test-servers ## Take the pictures in docs/pictures from the running product; ADDRESS=... names another
+	@$(BIN)/python -m scripts.screenshots $(ADDRESS)
+
 .PHONY: clean
 clean: ## Remove what tools leave behind; the environment, models, database and settings stay
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .rasa .import_linter_cache build dist

@@ -54,6 +54,9 @@ def return_card(turn: Turn, standing: Standing) -> Card | None:
         ("inspected", document.inspected_at),
         ("refunded", max(settled, default=None)) if is_refund else ("exchanged", exchanged_at),
     )
+    if stages[-1][1] is None:
+        # Closed, but what the shopper waits for has not gone out.
+        reached = min(reached, len(stages) - 2)
     return {
         "card": "status",
         "title": document.rma_number,

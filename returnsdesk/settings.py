@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from dotenv.parser import parse_stream
 from pydantic import BaseSettings, Field, SecretStr, ValidationError, validator
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -167,6 +168,7 @@ def _kept_secret(path: Path) -> str:
 def load_settings(**overrides: Any) -> Settings:
     """Read the settings once; raises `SettingsError` with one sentence that names the variable."""
     try:
+        _check_env_file(overrides.get("_env_file", Settings.__config__.env_file))
         return Settings(**overrides)
     except ValidationError as error:
         first = error.errors()[0]
@@ -176,3 +178,20 @@ def load_settings(**overrides: Any) -> Settings:
         ) from error
     except UnicodeDecodeError as error:
         raise SettingsError("The file .env is not UTF-8 text.") from error
+
+
+def _check_env_file(path: Any) -> None:
+    """Raise `SettingsError` for a line of `.env` that would silently count for nothing."""
+    if path is None or not Path(path).is_file():
+        return
+    with Path(path).open(encoding="utf-8") as file:
+        for line in parse_stream(file):
+            # The parser counts the empty lines before a line as part of it.
+            text = line.original.string
+            number = line.original.line + text[: len(text) - len(text.lstrip())].count("\n")
+            if line.error:
+                raise SettingsError(f"Line {number} of .env is not of the form NAME=value.")
+            if line.key is not None and line.key.lower() not in Settings.__fields__:
+                raise SettingsError(
+                    f"Line {number} of .env: {line.key} is not a setting; docs/settings.md lists them."
+                )

@@ -305,6 +305,10 @@ progress { width: 180px; accent-color: var(--accent); }
       if (this.tab.read().open && !this.isSmall()) this.open(false);
     }
 
+    disconnectedCallback() {
+      if (this.source) this.source.close();
+    }
+
     text(name, facts = {}) {
       const words = TEXTS[name][LANGUAGES.indexOf(this.language)];
       return words.replace(/\{(\w+)\}/g, (_, fact) => facts[fact]);

@@ -25,6 +25,10 @@ class RasaUnavailable(Exception):
     """Rasa or its action server cannot answer now; nothing was saved there and the message may be sent again."""
 
 
+class ActionFailed(Exception):
+    """The action server is up and an action of this message answers with an error: a passing fault, or a bug."""
+
+
 class TurnRefused(Exception):
     """Rasa could not answer this message and never will; the text is for the log."""
 
@@ -75,18 +79,14 @@ class RasaClient:
         )
 
     async def answer(self, message: WaitingMessage) -> Answer:
-        """The answer to a message; raises `RasaUnavailable` or `TurnRefused`."""
+        """The answer to a message; raises `RasaUnavailable`, `ActionFailed` or `TurnRefused`."""
         try:
             response = await self._client.post("/webhooks/desk/turn", json=_request(message))
         except httpx.TransportError as error:
             raise RasaUnavailable(type(error).__name__) from error
         if response.status_code == 200:
             return _answer(response)
-        reason = _reason(response)
-        # A 500 without a reason is not the channel's: the server was stopped in the middle of the turn.
-        is_final = response.status_code in (400, 413) or (response.status_code == 500 and reason)
-        kind = TurnRefused if is_final else RasaUnavailable
-        raise kind(f"HTTP {response.status_code}: {reason or 'no reason given'}")
+        raise _failure(response)
 
     async def is_ready(self) -> bool:
         """Whether Rasa has a model loaded."""
@@ -112,11 +112,19 @@ def _request(message: WaitingMessage) -> dict[str, Any]:
     }
 
 
-def _reason(response: httpx.Response) -> str:
+def _failure(response: httpx.Response) -> Exception:
+    status, error, detail = response.status_code, "", ""
     try:
-        return str(response.json()["error"])[:200]
-    except (ValueError, KeyError, TypeError):
-        return ""
+        body = response.json()
+        error, detail = str(body["error"]), str(body.get("detail", ""))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass
+    text = ": ".join([f"HTTP {status}", error[:200] or "no reason given", *filter(None, [detail[:200]])])
+    if status == 503 and error == "action_failed":
+        return ActionFailed(text)
+    # A 500 without a reason is not the channel's: the server was stopped in the middle of the turn.
+    is_final = status in (400, 413) or (status == 500 and error)
+    return TurnRefused(text) if is_final else RasaUnavailable(text)
 
 
 def _answer(response: httpx.Response) -> Answer:

@@ -17,12 +17,25 @@ from rasa.utils.endpoints import ClientResponseError, EndpointConfig, concat_url
 ACTION_SECONDS = 10.0
 """Longest wait for one action. Rasa waits 300 s, in which the shopper's next messages hang."""
 
+HEALTH_SECONDS = 2.0
+"""Longest wait for the action server's word on its own health."""
+
 KEPT_CONNECTION_SECONDS = 30.0
 """How long an idle connection is kept; the action server keeps it longer, so it never closes one in use."""
 
 
+# What rasa-sdk answers at /health; another program at its port does not.
+_IS_WELL = {"status": "ok"}
+# A server that starts, stops or is not there behind a proxy says so; that is no fault of the action.
+_NOT_THERE = (502, 503, 504)
+
+
 class ActionCallFailed(Exception):
     """The action server could not be reached, was too slow, or gave no usable answer."""
+
+
+class ActionBroken(ActionCallFailed):
+    """The action server answered, and its answer is an error or no answer of an action."""
 
 
 class ActionEndpoint(EndpointConfig):
@@ -52,13 +65,24 @@ class ActionEndpoint(EndpointConfig):
                 method, url, params=params, compress=compress, **kwargs
             ) as response:
                 body = await response.read()
-                return _answer(response.status, response.reason or "", body)
+                name = (kwargs.get("json") or {}).get("next_action", "")
+                return _answer(name, response.status, response.reason or "", body)
         except asyncio.TimeoutError as error:
             raise ActionCallFailed(f"no answer within {ACTION_SECONDS:g} s") from error
         except ClientResponseError:
             raise
         except (aiohttp.ClientError, OSError) as error:
             raise ActionCallFailed(f"{type(error).__name__}: {error}") from error
+
+    async def is_up(self) -> bool:
+        """Whether the action server says of itself that it is well."""
+        url = concat_url(self.url.removesuffix("/webhook"), "health")
+        timeout = aiohttp.ClientTimeout(total=HEALTH_SECONDS)
+        try:
+            async with self.session().get(url, timeout=timeout) as response:
+                return response.status == 200 and json.loads(await response.read()) == _IS_WELL
+        except (asyncio.TimeoutError, aiohttp.ClientError, OSError, ValueError):
+            return False
 
     def session(self) -> aiohttp.ClientSession:
         """The one session, made in the event loop that first calls."""
@@ -73,16 +97,18 @@ class ActionEndpoint(EndpointConfig):
             await self._session.close()
 
 
-def _answer(status: int, reason: str, body: bytes) -> Any:
+def _answer(name: str, status: int, reason: str, body: bytes) -> Any:
+    if status in _NOT_THERE:
+        raise ActionCallFailed(f"HTTP {status}")
     try:
         answer = json.loads(body)
     except ValueError as error:
-        raise ActionCallFailed(f"HTTP {status} with a body that is not JSON") from error
+        raise ActionBroken(f"{name}: HTTP {status} with a body that is not JSON") from error
     if status == 400 and isinstance(answer, dict) and "action_name" in answer:
         # rasa-sdk reports that an action refused to run in this form; RemoteAction.run knows it.
         raise ClientResponseError(status, reason, body.decode())
     if status != 200:
-        raise ActionCallFailed(f"HTTP {status}")
+        raise ActionBroken(f"{name}: HTTP {status}")
     return answer
 
 
@@ -101,7 +127,7 @@ def _validate_action_result(self: RemoteAction, result: Any) -> bool:
     if error is not None:
         place = "/".join(str(part) for part in error.absolute_path) or "the answer"
         # The value itself stays out of the log: it may be the shopper's.
-        raise ActionCallFailed(f"{self.name()}: {place} does not fit the schema of action answers")
+        raise ActionBroken(f"{self.name()}: {place} does not fit the schema of action answers")
     return True
 
 

@@ -17,7 +17,7 @@ from sanic.request import Request
 from sanic.response import HTTPResponse
 from sqlalchemy.exc import SQLAlchemyError
 
-from returnsdesk.rasa.action_calls import ActionCallFailed
+from returnsdesk.rasa.action_calls import ActionBroken, ActionCallFailed, ActionEndpoint
 from returnsdesk.rasa.agent import DeskAgent, DeskProcessor, TurnFailed
 from returnsdesk.rasa.tracker_store import TrackerConflict, TrackerUnreadable
 from returnsdesk.rasa.turns import (
@@ -50,7 +50,8 @@ class TurnRefused(Exception):
 class DeskChannel(InputChannel):
     """Takes turns from the desk alone, which knows the token.
 
-    503 means: nothing was saved, send the same message again. 500 means: it would fail again the same way.
+    503 means: nothing was saved, send the same message again. 500 means: it would fail again the same way. A 503 with
+    the error `action_failed` may be either: the action server is up and one of its actions answers with an error.
     """
 
     def __init__(self, token: str) -> None:
@@ -123,7 +124,9 @@ async def _run(agent: DeskAgent, turn: TurnRequest) -> dict[str, Any]:
     try:
         tracker = await asyncio.wait_for(_run_locked(agent, agent.processor, turn), TURN_SECONDS)
     except ActionCallFailed as error:
-        raise TurnRefused(503, "actions_unavailable", str(error)) from error
+        is_broken = isinstance(error, ActionBroken) and await _is_up(agent)
+        kind = "action_failed" if is_broken else "actions_unavailable"
+        raise TurnRefused(503, kind, str(error)) from error
     except asyncio.TimeoutError as error:
         raise TurnRefused(503, "turn_timed_out", f"not done in {TURN_SECONDS:g} s") from error
     except LockError as error:
@@ -150,6 +153,11 @@ async def _run_locked(
         raise TurnRefused(400, "bad_request", f"unknown intent {turn.choice.intent!r}")
     async with agent.lock_store.lock(turn.conversation_id, wait_time_in_seconds=0.1):
         return await processor.run_turn(user_message(turn), turn.language)
+
+
+async def _is_up(agent: DeskAgent) -> bool:
+    endpoint = agent.action_endpoint
+    return isinstance(endpoint, ActionEndpoint) and await endpoint.is_up()
 
 
 def _agent(request: Request) -> DeskAgent | None:

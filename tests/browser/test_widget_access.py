@@ -214,3 +214,4 @@ async def test_the_colour_of_the_shop_is_readable_whatever_it_is(
         await expect(Chat(page).field).to_be_visible()
 
         assert await accessibility_problems(page) == []
+        await page.keyboard.press("Escape")

@@ -164,3 +164,20 @@ def test_desk_itself_may_always_embed_the_chat(monkeypatch: pytest.MonkeyPatch) 
         "https://shop.example",
         "https://www.shop.example",
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("DESK_PORT=8081\n\nDESK_PROT=8082\n", r"Line 3 of \.env: DESK_PROT is not a setting"),
+        ("# ports\nDESK_PORT 8081\n", r"Line 2 of \.env is not of the form NAME=value"),
+        ("DESK_PORT=eight\n", "DESK_PORT in the environment or .env cannot be used"),
+    ],
+)
+def test_a_line_that_would_count_for_nothing_is_an_error(
+    tmp_path: Path, text: str, complaint: str
+) -> None:
+    broken = tmp_path / ".env"
+    broken.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError, match=complaint):
+        load_settings(_env_file=broken)
