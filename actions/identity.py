@@ -23,6 +23,11 @@ def needs_identity(turn: Turn) -> bool:
         return identity.scope_of(session, turn.conversation_id, turn.now) is None
 
 
+def offers_proof(turn: Turn) -> bool:
+    """Whether the message names an order number or an address, with which proving identity begins."""
+    return not {"order_number", "email"}.isdisjoint(_proof_in(turn.text))
+
+
 def ask_identity_for(action: str) -> list[dict[str, Any]]:
     """Events that ask for identity first and then come back to `action`."""
     return [SlotSet("resume_task", action), FollowupAction(FORM)]
@@ -46,14 +51,14 @@ class ValidateIdentityForm(DeskAction):
             for each in turn.events_of_turn()
         ):
             return [SlotSet("requested_slot", "identity_proof")]
-        offered = _proof_in(turn.text)
-        if not offered and turn.intent not in ANSWERS:
+        if not _proof_in(turn.text) and turn.intent not in ANSWERS:
             return [ActionExecutionRejected(FORM)]
         return _asked_again(turn, self._take(turn, quietly=False))
 
     def _take(self, turn: Turn, *, quietly: bool) -> list[dict[str, Any]]:
         """Use the proof in the message; `quietly` says nothing when there is none (the form has not asked yet)."""
-        proof = _proof_in(turn.text)
+        asked = turn.slots.get("identity_order_number")
+        proof = _proof_in(turn.text, is_postcode_asked=asked is not None)
         try:
             if "code" in proof and _is_code_pending(turn):
                 return self._take_code(turn, proof["code"])
@@ -85,8 +90,7 @@ class ValidateIdentityForm(DeskAction):
     ) -> list[dict[str, Any]]:
         number, postcode = proof.get("order_number"), proof.get("postcode")
         asked = turn.slots.get("identity_order_number")
-        if asked and not (number and postcode):
-            # The answer to the question for a postcode; five digits look like an order number as well.
+        if asked and (number is None or turn.text.strip().isdigit()):
             number, postcode = asked, postcode or _bare_postcode(turn.text)
         if number and postcode:
             if identity.check_order_and_postcode(
@@ -181,11 +185,29 @@ def _leave(turn: Turn) -> list[dict[str, Any]]:
     ]
 
 
-def _proof_in(text: str) -> dict[str, str]:
-    """The last mention of each kind that can prove something."""
+def _proof_in(text: str, *, is_postcode_asked: bool = False) -> dict[str, str]:
+    """The last mention of each kind that can prove something.
+
+    Five digits are mentioned as an order number and as a postcode: beside an order number, or asked for a postcode,
+    they are the postcode, otherwise the order number.
+    """
     kinds = ("email", "order_number", "postcode", "code")
-    found: list[Mention] = find_mentions(text)
-    return {mention.kind: mention.value for mention in found if mention.kind in kinds}
+    found: list[Mention] = [each for each in find_mentions(text) if each.kind in kinds]
+    postcodes = {(each.start, each.end) for each in found if each.kind == "postcode"}
+    numbers = [(each.start, each.end) for each in found if each.kind == "order_number"]
+    has_sure_number = any(place not in postcodes for place in numbers)
+    number_place = None if has_sure_number or is_postcode_asked else next(iter(numbers), None)
+    proof = {}
+    for each in found:
+        place = (each.start, each.end)
+        is_other_kind = (
+            place == number_place
+            if each.kind == "postcode"
+            else place in postcodes - {number_place}
+        )
+        if not is_other_kind:
+            proof[each.kind] = each.value
+    return proof
 
 
 def _bare_postcode(text: str) -> str | None:

@@ -7,8 +7,9 @@ from typing import Any
 from rasa_sdk.events import ActionExecutionRejected, ActiveLoop, FollowupAction, SlotSet
 
 from actions import wording
-from actions.identity import ask_identity_for, needs_identity
+from actions.identity import ask_identity_for, needs_identity, offers_proof
 from actions.turn import DeskAction, Turn, database, handover_button, offer, offered_action
+from returnsdesk.domain.reasons import find_reason
 from returnsdesk.services import drafts, return_dialogue
 from returnsdesk.services.errors import Conflict, NotAllowed
 from returnsdesk.services.return_dialogue import Heard, Hearing
@@ -27,7 +28,7 @@ class ActionReturnsBegin(DeskAction):
 
     def answer(self, turn: Turn) -> list[dict[str, Any]]:
         """Keep the words, prove identity first if need be, then go through the form."""
-        is_new = turn.intent in return_dialogue.STARTS
+        is_new = turn.intent in return_dialogue.STARTS or _names_a_reason(turn)
         with database().read() as session:
             has_open = drafts.has_open(session, turn.conversation_id, turn.now)
         if is_new or not has_open:
@@ -153,10 +154,15 @@ class ActionAnswerOutsideForm(DeskAction):
             return [FollowupAction(offered)]
         with database().read() as session:
             has_open = drafts.has_open(session, turn.conversation_id, turn.now)
+        if turn.choice is None and offers_proof(turn) and needs_identity(turn):
+            return ask_identity_for("action_orders_status")
         if turn.choice:
             turn.say("returns_choice_outdated")
         elif has_open and turn.intent in ("affirm", "inform"):
             return [FollowupAction("action_returns_continue")]
+        elif _names_a_reason(turn):
+            # "My sneakers are too small" says what it is about without saying what for.
+            return [FollowupAction(BEGIN)]
         else:
             wording.say_what_i_can_do(turn)
         return []
@@ -222,6 +228,10 @@ def _hear_first_words(turn: Turn) -> Hearing:
     return return_dialogue.hear(
         database(), turn.conversation_id, heard, turn.language, now=turn.now
     )
+
+
+def _names_a_reason(turn: Turn) -> bool:
+    return turn.intent == "inform" and find_reason(turn.text) is not None
 
 
 def _has_items(turn: Turn) -> bool:

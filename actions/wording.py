@@ -195,7 +195,9 @@ def start_button(turn: Turn) -> Button:
 
 
 def topic_buttons(turn: Turn) -> list[Button]:
-    """The main topics as buttons."""
+    """The main topics as buttons; none while a form asks its own question."""
+    if turn.slots.get("requested_slot") is not None:
+        return []
     topics = ("refunds_status", "returns_start", "exchanges_start", "handover_person")
     return [
         Button(turn.label(f"label_topic_{topic}"), f"topic:{topic}", intent=topic)

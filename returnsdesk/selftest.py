@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from uuid import uuid4
 
 import httpx
 from sqlalchemy import select
 
 from returnsdesk.db.models import Customer, Order, Return
 from returnsdesk.db.session import Database
+from returnsdesk.desk_client import ChatClient, DeskCallFailed, desk_url
 from returnsdesk.services import identity
 from returnsdesk.settings import Settings
 
@@ -50,7 +51,7 @@ def wait_until_ready(settings: Settings, *, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
-            if httpx.get(f"{_base(settings)}/readyz", timeout=5).status_code == 200:
+            if httpx.get(f"{desk_url(settings)}/readyz", timeout=5).status_code == 200:
                 return
         except httpx.HTTPError:
             pass
@@ -62,17 +63,16 @@ def wait_until_ready(settings: Settings, *, seconds: float) -> None:
 
 def ask(settings: Settings, probe: Probe, *, seconds: float) -> str:
     """Ask as that customer and give the answer; raises `SelfTestFailed` when it is missing or not true."""
-    with httpx.Client(base_url=_base(settings), timeout=10) as client:
-        session = (
-            client.post("/api/session", json=_session_wish(settings, probe))
-            .raise_for_status()
-            .json()
-        )
-        client.headers["Authorization"] = f"Bearer {session['token']}"
-        message = {"text": QUESTION, "message_id": uuid4().hex}
-        client.post("/api/messages", json=message).raise_for_status()
-        answer = _await_answer(client, seconds)
-        client.delete("/api/session")
+    client = ChatClient(settings)
+    try:
+        with closing(client):
+            client.open("en", login_token(settings, probe))
+            client.say(QUESTION)
+            said = list(client.answers(seconds))
+            client.end()
+    except DeskCallFailed as error:
+        raise SelfTestFailed(f"The self-test got no answer: {error}") from error
+    answer = "\n".join(message["text"] for message in said if message["author"] == "assistant")
     if probe.rma_number is not None and probe.rma_number not in answer:
         raise SelfTestFailed(
             f"The self-test asked after {probe.rma_number} and was told: {answer!r}."
@@ -80,27 +80,11 @@ def ask(settings: Settings, probe: Probe, *, seconds: float) -> str:
     return answer
 
 
-def _await_answer(client: httpx.Client, seconds: float) -> str:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        messages = client.get("/api/history").raise_for_status().json()["messages"]
-        said = [message["text"] for message in messages if message["author"] == "assistant"]
-        if said:
-            return "\n".join(said)
-        time.sleep(POLL_SECONDS)
-    raise SelfTestFailed(f"The self-test message got no answer within {seconds:.0f} seconds.")
-
-
-def _session_wish(settings: Settings, probe: Probe) -> dict[str, str]:
-    wish = {"language": "en"}
-    if probe.customer_external_id is not None:
-        now = datetime.now(timezone.utc)
-        wish["login_token"] = identity.shop_login_token(
-            probe.customer_external_id, key=settings.shop_login_key, now=now
-        )
-    return wish
-
-
-def _base(settings: Settings) -> str:
-    host = "127.0.0.1" if settings.desk_host == "0.0.0.0" else settings.desk_host  # noqa: S104
-    return f"http://{host}:{settings.desk_port}"
+def login_token(settings: Settings, probe: Probe) -> str | None:
+    """What the shop's backend would sign for the probe's customer; None for a guest."""
+    if probe.customer_external_id is None:
+        return None
+    now = datetime.now(timezone.utc)
+    return identity.shop_login_token(
+        probe.customer_external_id, key=settings.shop_login_key, now=now
+    )

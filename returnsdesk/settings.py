@@ -37,6 +37,10 @@ class Settings(BaseSettings):
         True,
         description="Sample shop, demo log-ins, a readable demo mailbox and commands that move returns along.",
     )
+    lift_rate_limits: bool = Field(
+        False,
+        description="Takes messages at any pace, for `returnsdesk bench turns`; only in demo mode.",
+    )
     database_url: str = Field(
         "sqlite:///var/returnsdesk.db",
         description="SQLAlchemy address of the database: SQLite file or postgresql://user:password@host/name.",
@@ -95,6 +99,12 @@ class Settings(BaseSettings):
     def _known_language(cls, value: str) -> str:
         if value not in LANGUAGES:
             raise ValueError(f"must be one of {', '.join(LANGUAGES)}")
+        return value
+
+    @validator("lift_rate_limits")
+    def _only_in_demo_mode(cls, value: bool, values: dict[str, Any]) -> bool:
+        if value and not values.get("demo_mode"):
+            raise ValueError("needs DEMO_MODE, for a shop in production is never without limits")
         return value
 
     @validator("database_url")

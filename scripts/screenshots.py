@@ -1,7 +1,7 @@
 """Takes the pictures of the documentation: chats with a running product in a browser, as a shopper would.
 
-`make screenshots` runs it; the product has to be up with a freshly seeded sample shop, because the chat really exchanges
-something.
+`make screenshots` runs it; the product has to be up with a freshly seeded sample shop, because the chat really
+exchanges something.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from playwright.sync_api import (
     Error,
     Locator,
     Page,
-    TimeoutError,
     ViewportSize,
     expect,
     sync_playwright,
@@ -70,7 +69,7 @@ class Chat:
         button = self.page.locator("#messages").get_by_role("button", name=label, exact=True).last
         try:
             button.click(timeout=5_000)
-        except TimeoutError:
+        except Error:
             raise NoPicture(
                 f"The assistant did not offer {label!r}: begin with a fresh shop, `returnsdesk seed --fresh`."
             ) from None
@@ -79,7 +78,14 @@ class Chat:
     def show_from(self, text: str) -> None:
         """Scroll until what the shopper said stands at the top."""
         said = self.page.locator("#messages .message.shopper", has_text=text)
-        said.evaluate("message => message.scrollIntoView({block: 'start'})")
+        # Only the log may scroll: `scrollIntoView` would move the page under its own header as well.
+        said.evaluate(
+            """message => {
+              const log = document.getElementById("messages");
+              const way = message.getBoundingClientRect().top - log.getBoundingClientRect().top;
+              log.scrollTop += way - 12;
+            }"""
+        )
 
     @property
     def _said(self) -> Locator:

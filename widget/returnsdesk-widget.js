@@ -106,7 +106,7 @@
   --alert: #9c2f1f; --alert-wash: #fbeae6; --round: 16px; }
 :host([data-dark]) { color-scheme: dark;
   --paper: #1e2120; --wash: #2b2f2d; --ink: #f0ede7; --soft: #b9b3a9; --line: #7d827f; --alert: #ffb4a5; --alert-wash: #40231d; }
-* { box-sizing: border-box; }
+*, ::before, ::after { box-sizing: border-box; }
 [hidden] { display: none !important; }
 button, textarea { font: inherit; color: inherit; letter-spacing: inherit; }
 button { cursor: pointer; min-width: 24px; min-height: 24px; }
@@ -166,8 +166,9 @@ a.solid { text-align: center; }
 .soft { color: var(--soft); font-size: 14px; }
 .stages { list-style: none; margin: 0; padding: 0; font-size: 15px; color: var(--soft); }
 .stages li { position: relative; display: flex; gap: 8px; justify-content: space-between; padding: 3px 0; padding-inline-start: 26px; }
-.stages li::before { content: ""; position: absolute; inset-block-start: 8px; inset-inline-start: 2px; width: 12px; height: 12px; border: 2px solid var(--line); border-radius: 50%; }
+.stages li::before { content: ""; position: absolute; inset-block-start: 8px; inset-inline-start: 1px; width: 14px; height: 14px; border: 2px solid var(--line); border-radius: 50%; }
 .stages li:not(:last-child)::after { content: ""; position: absolute; inset-block: 22px -6px; inset-inline-start: 7px; border-inline-start: 2px solid var(--line); }
+.stages span { unicode-bidi: plaintext; }
 .stages [data-state=done]::before { background: var(--accent); border-color: var(--accent); box-shadow: 0 0 0 1px var(--line); }
 .stages [data-state=now] { color: var(--ink); font-weight: 650; }
 .stages [data-state=now]::before { border: 4px solid var(--ink); }
@@ -541,9 +542,7 @@ progress { width: 180px; accent-color: var(--accent); }
         this.isWaiting = !this.isLost;
         this.showStatus();
         try {
-          // Tabs that open at once share one conversation.
-          if (navigator.locks) await navigator.locks.request(`returnsdesk:${this.desk}`, () => this.openSession());
-          else await this.openSession();
+          await this.locked(() => this.openSession());
           break;
         } catch (error) {
           if (!error.retryAfter) this.setLost(true);
@@ -554,6 +553,11 @@ progress { width: 180px; accent-color: var(--accent); }
       this.isConnecting = this.isWaiting = false;
       this.listen();
       this.flush();
+    }
+
+    // Tabs that open or end a conversation at once share what comes of it.
+    locked(act) {
+      return navigator.locks ? navigator.locks.request(`returnsdesk:${this.desk}`, act) : act();
     }
 
     async openSession() {
@@ -569,10 +573,11 @@ progress { width: 180px; accent-color: var(--accent); }
       if (login) wish.login_token = login;
       const { status, answer, retryAfter } = await this.call("POST", "/api/session", wish, token);
       if (status !== 200 && status !== 201) throw Object.assign(new Error(answer.message), { retryAfter });
-      if (this.seen && !answer.resumed) {
+      if (this.conversation && this.conversation !== answer.conversation_id) {
         this.clear();
-        this.note(this.text("ended"));
+        if (!answer.resumed) this.note(this.text("ended"));
       }
+      this.conversation = answer.conversation_id;
       this.token = answer.token;
       this.log.lang = answer.language;
       this.keep({ token: answer.token, signedIn: Boolean(login) && answer.signed_in, rated: answer.resumed && kept.rated });
@@ -593,7 +598,8 @@ progress { width: 180px; accent-color: var(--accent); }
         this.isTyping = JSON.parse(event.data).typing;
         this.showStatus();
       });
-      source.addEventListener("ended", () => this.follow());
+      // Ended elsewhere: on with the conversation that another tab began, or with a new one.
+      source.addEventListener("ended", () => this.connect());
       source.addEventListener("error", async () => {
         this.setLost(true);
         // The browser gives up on an answer that is no stream; the session may be over, or the desk on its way up.
@@ -601,17 +607,6 @@ progress { width: 180px; accent-color: var(--accent); }
         await pause(2 * FIRST_PAUSE_MS);
         if (this.source === source) this.connect();
       });
-    }
-
-    // The conversation ended elsewhere: go on with the one that another tab began, or with a new one.
-    follow() {
-      this.source.close();
-      const token = this.kept.read().token;
-      if (token && token !== this.token) {
-        this.token = token;
-        this.clear();
-      }
-      this.connect();
     }
 
     pauseUntilOnline(ms) {
@@ -635,7 +630,7 @@ progress { width: 180px; accent-color: var(--accent); }
       window.addEventListener("storage", (event) => {
         if (!event.key || !event.key.startsWith("returnsdesk:") || !this.isBegun || this.isConnecting) return;
         const token = this.kept.read().token;
-        if (token && this.token && subject(token) !== subject(this.token)) this.follow();
+        if (token && this.token && subject(token) !== subject(this.token)) this.connect();
       });
     }
 
@@ -1078,18 +1073,21 @@ progress { width: 180px; accent-color: var(--accent); }
 
     // The old conversation closes for good; whoever is logged in at the shop is still known in the new one.
     async startFresh() {
+      if (this.source) this.source.close();
       try {
-        const { status, answer } = await this.call("DELETE", "/api/session");
-        if (status !== 200 && status !== 201 && status !== 401) throw new Error(answer.message);
+        await this.locked(async () => {
+          const { status, answer } = await this.call("DELETE", "/api/session");
+          if (status !== 200 && status !== 201 && status !== 401) throw new Error(answer.message);
+          this.keep({ token: answer.token, signedIn: false, rated: false });
+        });
         this.unsent = [];
         this.keepTab({ unsent: [] });
-        this.token = answer.token;
-        this.keep({ token: answer.token, signedIn: false, rated: false });
+        this.conversation = undefined;
         this.clear();
-        await this.connect();
       } catch {
         this.note(this.text("lost"));
       }
+      this.connect();
     }
 
     async download() {
@@ -1122,7 +1120,7 @@ progress { width: 180px; accent-color: var(--accent); }
       if (this.source) this.source.close();
       this.unsent = [];
       this.keepTab({ unsent: [], draft: "" });
-      this.token = undefined;
+      this.token = this.conversation = undefined;
       this.kept.write({});
       const over = token
         ? fetch(`${this.desk}/api/session`, { method: "DELETE", headers: { Authorization: `Bearer ${token}` }, keepalive: true }).catch(() => {})

@@ -11,7 +11,11 @@ class Measurements(LazyGroup):
     """All measurements."""
 
     entries = {
+        "turns": Entry("returnsdesk.cli.bench_turns", "How fast the running product answers."),
         "import": Entry("returnsdesk.cli.bench_import", "Orders that an import loads in a second."),
+        "widget": Entry(
+            "returnsdesk.cli.bench_widget", "How fast the chat appears on a shop's page."
+        ),
     }
 
 

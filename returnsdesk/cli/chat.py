@@ -9,11 +9,11 @@ import typer
 from rich.markup import escape
 from sqlalchemy import or_, select
 
-from returnsdesk.cli.chat_client import ChatClient, Message
 from returnsdesk.cli.console import AsJson, err, out, write_json
 from returnsdesk.cli.errors import CommandError
 from returnsdesk.cli.session import now, open_database
 from returnsdesk.db.models import Customer
+from returnsdesk.desk_client import ChatClient, DeskCallFailed, Message
 from returnsdesk.services import identity
 from returnsdesk.settings import LANGUAGES, Settings, load_settings
 
@@ -127,7 +127,7 @@ def _converse(talk: _Talk, settings: Settings, shopper: str | None) -> None:
                 talk.take_turn(typed)
         except KeyboardInterrupt:
             out.print("[yellow]Not waiting any longer; the answer shows with the next one.[/]")
-        except CommandError as error:
+        except DeskCallFailed as error:
             err.print(f"[red]{escape(str(error))}[/]")
 
 

@@ -20,6 +20,7 @@ _EXPECTED: Final = frozenset(
         "returnsdesk.db.exporter.FilesInTheWay",
         "returnsdesk.db.migrate.UnknownRevision",
         "returnsdesk.rasa.server.ModelNotUsable",
+        "returnsdesk.desk_client.DeskCallFailed",
     }
 )
 _UNUSABLE_DATABASE: Final = "sqlalchemy.exc.OperationalError"

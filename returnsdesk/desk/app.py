@@ -23,7 +23,7 @@ from returnsdesk.desk.rasa_client import RasaClient
 from returnsdesk.desk.refusals import Refusal, on_error
 from returnsdesk.desk.sessions import SessionTokens
 from returnsdesk.desk.shop import pages as shop_pages
-from returnsdesk.desk.turns import SECONDS_UNTIL_NOTICE, Clock, Turns
+from returnsdesk.desk.turns import SECONDS_UNTIL_NOTICE, Clock, Patience, Turns
 from returnsdesk.settings import Settings
 
 
@@ -38,6 +38,7 @@ def create_app(
     clock: Clock = utc_now,
     rates: Rates | None = None,
     seconds_until_notice: float = SECONDS_UNTIL_NOTICE,
+    patience: Patience | None = None,
 ) -> Starlette:
     """The application; the database's schema has to be in place when it starts."""
     database = Database(settings.resolved_database_url)
@@ -48,10 +49,17 @@ def create_app(
         database=database,
         rasa=rasa,
         feed=feed,
-        turns=Turns(database, rasa, feed, clock=clock, seconds_until_notice=seconds_until_notice),
+        turns=Turns(
+            database,
+            rasa,
+            feed,
+            clock=clock,
+            seconds_until_notice=seconds_until_notice,
+            patience=patience,
+        ),
         tokens=SessionTokens(settings.derived_secret("web-session")),
         clock=clock,
-        rates=rates or Rates(),
+        rates=rates or (Rates.lifted() if settings.lift_rate_limits else Rates()),
     )
     app = Starlette(
         routes=[

@@ -119,7 +119,9 @@ def _failure(response: httpx.Response) -> Exception:
         error, detail = str(body["error"]), str(body.get("detail", ""))
     except (ValueError, KeyError, TypeError, AttributeError):
         pass
-    text = ": ".join([f"HTTP {status}", error[:200] or "no reason given", *filter(None, [detail[:200]])])
+    text = ": ".join(
+        [f"HTTP {status}", error[:200] or "no reason given", *filter(None, [detail[:200]])]
+    )
     if status == 503 and error == "action_failed":
         return ActionFailed(text)
     # A 500 without a reason is not the channel's: the server was stopped in the middle of the turn.

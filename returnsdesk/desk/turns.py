@@ -6,7 +6,8 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import uuid4
 
@@ -16,9 +17,15 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 
 from returnsdesk.db.session import Database
 from returnsdesk.desk.live import LiveFeed
-from returnsdesk.desk.rasa_client import Answer, RasaClient, RasaUnavailable, TurnRefused
-from returnsdesk.services import answers
-from returnsdesk.services.answers import Reply, WaitingMessage
+from returnsdesk.desk.rasa_client import (
+    ActionFailed,
+    Answer,
+    RasaClient,
+    RasaUnavailable,
+    TurnRefused,
+)
+from returnsdesk.services import answers, cases
+from returnsdesk.services.answers import FailedTries, Reply, WaitingMessage
 from returnsdesk.texts import render
 
 SECONDS_BETWEEN_SWEEPS = 2.0
@@ -29,6 +36,39 @@ _LONGEST_PAUSE_SECONDS = 2.0
 
 Clock = Callable[[], datetime]
 logger = logging.getLogger(__name__)
+
+NOT_ANSWERED = "could_not_answer"
+"""Reason of the case that is opened for a message whose action keeps failing."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a message is tried again whose action fails in an action server that is up.
+
+    Both limits must be passed. Six tries outlast a deadlock or a database that is locked for a moment, two minutes the
+    restart of a server with new code; longer than that nobody waits in front of a chat, and the shopper's next
+    messages wait behind this one. An outage counts for nothing: it is waited out, however long it takes.
+    """
+
+    tries: int = 6
+    time: timedelta = timedelta(minutes=2)
+    first_pause_seconds: float = 0.2
+    growth: float = 4.0
+    longest_pause_seconds: float = 30.0
+
+    def is_over(self, failed: FailedTries, now: datetime) -> bool:
+        """Whether it is time to give up."""
+        return failed.number >= self.tries and now - failed.since >= self.time
+
+    def pause_seconds(self, failed: FailedTries) -> float:
+        """Wait before the next try: growing, so that a passing fault costs little and a bug loads nobody."""
+        # More steps would only overflow: the longest pause is reached long before.
+        steps = min(failed.number - 1, 20)
+        return min(self.longest_pause_seconds, self.first_pause_seconds * self.growth**steps)
+
+
+class _ActionKeepsFailing(Exception):
+    """Patience with a message is at its end; the text is for the log."""
 
 
 class Turns:
@@ -42,12 +82,14 @@ class Turns:
         *,
         clock: Clock,
         seconds_until_notice: float = SECONDS_UNTIL_NOTICE,
+        patience: Patience | None = None,
     ) -> None:
         self._database = database
         self._rasa = rasa
         self._feed = feed
         self._clock = clock
         self._seconds_until_notice = seconds_until_notice
+        self._patience = patience or Patience()
         self._owner = str(uuid4())
         self._running: dict[str, asyncio.Task[None]] = {}
         # Woken while running: to be looked at once more before the task ends.
@@ -152,6 +194,9 @@ class Turns:
         except TurnRefused as refusal:
             logger.error("message %s could not be answered: %s", message.id, refusal)
             return Answer((_failed(message),), {"error": str(refusal)})
+        except _ActionKeepsFailing as failure:
+            logger.error("message %s is passed on, its action fails: %s", message.id, failure)
+            return await self._pass_on(message, str(failure))
         finally:
             notice.cancel()
         if not answer.replies:
@@ -159,7 +204,45 @@ class Turns:
             return Answer((_failed(message),), answer.trace)
         return answer
 
+    async def _pass_on(self, message: WaitingMessage, reason: str) -> Answer:
+        """Give the message to a person; the shopper is told so only after that has been stored."""
+        open_case = partial(
+            cases.open_case,
+            self._database,
+            message.conversation_id,
+            NOT_ANSWERED,
+            message.text,
+            now=self._clock(),
+        )
+        number = await run_sync(open_case)
+        text = render("desk_failed_passed_on", message.language, number=number)
+        return Answer((Reply(text),), {"error": reason, "case": number})
+
     async def _ask_until_answered(self, message: WaitingMessage) -> Answer:
+        answer = None
+        while answer is None:
+            answer = await self._ask_or_pause(message)
+        return answer
+
+    async def _ask_or_pause(self, message: WaitingMessage) -> Answer | None:
+        """The answer; after a pause None if an action failed, which is worth another try."""
+        try:
+            return await self._ask_until_reached(message)
+        except ActionFailed as failure:
+            await self._pause_after(message, failure)
+            return None
+
+    async def _pause_after(self, message: WaitingMessage, failure: ActionFailed) -> None:
+        count = partial(answers.count_failed_try, self._database, message.id)
+        failed = await run_sync(lambda: count(now=self._clock()))
+        if self._patience.is_over(failed, self._clock()):
+            raise _ActionKeepsFailing(f"{failure}, {failed.number} times") from failure
+        if failed.number == 1:
+            logger.warning("message %s is tried again, its action fails: %s", message.id, failure)
+        await asyncio.sleep(self._patience.pause_seconds(failed))
+
+    async def _ask_until_reached(self, message: WaitingMessage) -> Answer:
+        """The answer, once there is no outage; raises `ActionFailed` or `TurnRefused`."""
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(RasaUnavailable),
             wait=wait_random_exponential(
@@ -167,11 +250,18 @@ class Turns:
             ),
             before_sleep=self._note_outage,
         )
-        answer: Answer = await retrying(self._rasa.answer, message)
+        try:
+            answer: Answer = await retrying(self._rasa.answer, message)
+        except (ActionFailed, TurnRefused):
+            self._note_return()
+            raise
+        self._note_return()
+        return answer
+
+    def _note_return(self) -> None:
         if self._is_rasa_away:
             self._is_rasa_away = False
             logger.warning("Rasa answers again")
-        return answer
 
     def _note_outage(self, state: RetryCallState) -> None:
         if not self._is_rasa_away:

@@ -11,7 +11,6 @@ from returnsdesk.domain.item_words import ItemWords
 from returnsdesk.domain.options import COLOUR, FEATURE, MEASURE, SIZE, OptionWord
 from returnsdesk.domain.products import AKIN, UNRELATED, best_kinship
 from returnsdesk.domain.reading import Reading
-from returnsdesk.domain.words import word_set
 
 # In a message of so few words a colour or another attribute alone points at an item.
 _SHORT = 6
@@ -126,19 +125,17 @@ def is_pointed_at(reading: Reading, start: int, end: int) -> bool:
         in reading.places_of(
             "one", "fillers", "instead", "of", "from", "want", "not", "and", "only"
         )
-        or reading.words[end] in word_set("prepositions") | word_set("after_item")
+        or end in reading.places_of("prepositions", "after_item")
     ):
         # "The gold card": the word describes something that is no item.
         return False
     if len(reading.words) <= _SHORT or end in reading.places_of("one"):
         return True
-    before = reading.words[start - 1] if start else ""
-    earlier = reading.words[start - 2] if start > 1 else ""
-    return before in _pointing() and earlier not in word_set("prepositions")
+    return _is_pointer(reading, start - 1) and start - 2 not in reading.places_of("prepositions")
 
 
-def _pointing() -> frozenset[str]:
-    return word_set("determiners") | word_set("only")
+def _is_pointer(reading: Reading, place: int) -> bool:
+    return place in reading.places_of("determiners", "only")
 
 
 # --- by options -------------------------------------------------------------------------------------------------------
@@ -163,11 +160,12 @@ def _by_options(
 
 def _is_item(option: OptionWord, reading: Reading) -> bool:
     """Whether an option without a product stands for the item; a material does so only in "the leather ones"."""
-    if not is_pointed_at(reading, option.start, option.end):
+    if option.is_guess or not is_pointed_at(reading, option.start, option.end):
         return False
-    before = reading.words[option.start - 1] if option.start else ""
     is_alone = option.end - option.start == len(reading.words)
-    has_pointer = before in _pointing() or option.end in reading.places_of("one") or is_alone
+    has_pointer = (
+        _is_pointer(reading, option.start - 1) or option.end in reading.places_of("one") or is_alone
+    )
     if option.kind in (SIZE, MEASURE):
         # A size alone is more often the one that is wanted or asked about.
         return has_pointer and "?" not in reading.text

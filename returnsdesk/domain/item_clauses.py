@@ -11,7 +11,7 @@ from returnsdesk.domain.products import ProductWord, find_products
 from returnsdesk.domain.quantities import Quantity, find_quantities
 from returnsdesk.domain.reading import Reading
 from returnsdesk.domain.reasons import find_reasons
-from returnsdesk.domain.words import vocabulary, word_set
+from returnsdesk.domain.words import vocabulary
 
 NamedWord = ProductWord | OptionWord
 _STRONG_MARKS = frozenset(".;!?\n")
@@ -141,7 +141,7 @@ def _denials(reading: Reading) -> list[int]:
     denials = []
     for place in reading.places_of("not"):
         after = place + 1
-        while after < len(reading.words) and reading.words[after] in word_set("determiners"):
+        while after < len(reading.words) and after in reading.places_of("determiners"):
             after += 1
         follows_item = (
             place in ends or place - 1 in joining or reading.words[place - 1 : place] == ("a",)
@@ -201,11 +201,11 @@ def find_ordinals(reading: Reading) -> list[tuple[int, int]]:
 
 def _points(reading: Reading, start: int, end: int) -> bool:
     is_short = len(reading.words) <= 4
-    is_determined = start > 0 and reading.words[start - 1] in word_set("determiners")
+    is_determined = start > 0 and start - 1 in reading.places_of("determiners")
     joins = start > 0 and start - 1 in reading.places_of("and")
     if not (is_short or is_determined or joins or reading.is_break(start)):
         return False
-    if reading.is_break(end) or reading.words[end] in word_set("after_ordinal"):
+    if reading.is_break(end) or end in reading.places_of("after_ordinal"):
         return True
     named: list[NamedWord] = [*find_products(reading), *find_options(reading.text)]
     return any(word.start == end for word in named)
@@ -236,7 +236,7 @@ def _rule_out(clauses: list[Clause], reading: Reading) -> None:
     negations = reading.places_of("not")
     for number, clause in enumerate(clauses):
         after = clauses[number + 1] if number + 1 < len(clauses) else None
-        is_refused = not word_set("refusals").isdisjoint(reading.words[clause.start : clause.end])
+        is_refused = not reading.places_of("refusals").isdisjoint(range(clause.start, clause.end))
         is_kept = bool(clause.flags & {"keep", "stays"}) and not is_refused
         if (
             is_kept
@@ -255,7 +255,7 @@ def _is_bare_item(clause: Clause, reading: Reading) -> bool:
     named: list[NamedWord] = [*clause.products, *clause.options]
     inside = {place for word in named for place in range(word.start, word.end)}
     return bool(inside) and all(
-        place in inside or reading.words[place] in word_set("determiners")
+        place in inside or place in reading.places_of("determiners")
         for place in range(clause.start, clause.end)
     )
 
@@ -278,7 +278,7 @@ def _is_denied(
         return False
     first, last = min(word.start for word in named), max(word.end for word in named)
     before = first - 1
-    while before >= clause.start and reading.words[before] in word_set("determiners"):
+    while before >= clause.start and before in reading.places_of("determiners"):
         before -= 1
     if before in negations and before >= clause.start:
         is_contrast = (
@@ -286,12 +286,11 @@ def _is_denied(
         )
         return before == clause.start or is_contrast or _is_no(reading, before - 1)
     starts_with_item = all(
-        reading.words[place] in word_set("determiners") for place in range(clause.start, first)
+        place in reading.places_of("determiners") for place in range(clause.start, first)
     )
     skipped = 1 if clause.joint in ("and", "but") else 0
     starts_with_item = starts_with_item or all(
-        reading.words[place] in word_set("determiners")
-        for place in range(clause.start + skipped, first)
+        place in reading.places_of("determiners") for place in range(clause.start + skipped, first)
     )
     return starts_with_item and last in negations and last + 1 >= clause.end
 
@@ -333,9 +332,7 @@ def _after(section: str, reading: Reading, reach: int) -> frozenset[int]:
 def _is_wished_size(option: OptionWord, reading: Reading, sizes: list[OptionWord]) -> bool:
     if option.start in _after("want", reading, 5):
         return True
-    follows_way = bool(
-        set(reading.words[max(0, option.start - 3) : option.start]) & word_set("ways")
-    )
+    follows_way = bool(_places_before(option, 3) & reading.places_of("ways"))
     has_exchange = bool(reading.places_of("exchange", "same", "instead"))
     follows_size = any(
         other.end <= option.start <= other.end + 2 for other in sizes if other is not option
@@ -349,13 +346,16 @@ def _is_wished_size(option: OptionWord, reading: Reading, sizes: list[OptionWord
     )
 
 
+def _places_before(option: OptionWord, reach: int) -> frozenset[int]:
+    return frozenset(range(max(0, option.start - reach), option.start))
+
+
 def _starts(reading: Reading, section: str) -> frozenset[int]:
     return frozenset(found.start for found in reading.signals(section))
 
 
 def _is_wished_colour(option: OptionWord, reading: Reading) -> bool:
-    before = reading.words[max(0, option.start - 3) : option.start]
-    follows_way = bool(set(before[-2:]) & word_set("ways"))
+    follows_way = bool(_places_before(option, 2) & reading.places_of("ways"))
     earlier = [
         found
         for found in reading.signals("exchange", "same", "but", "want")
@@ -363,7 +363,7 @@ def _is_wished_colour(option: OptionWord, reading: Reading) -> bool:
     ]
     if follows_way and earlier:
         return True
-    if set(before) & word_set("strong_wishes"):
+    if _places_before(option, 3) & reading.places_of("strong_wishes"):
         return True
     after = range(option.end, min(option.end + 3, len(reading.words)))
     return any(place in reading.places_of("instead") for place in after)

@@ -12,7 +12,7 @@ from returnsdesk.domain.options import OptionWord, families, find_mistyped_colou
 from returnsdesk.domain.products import ProductWord, find_products, wider
 from returnsdesk.domain.reading import Reading
 from returnsdesk.domain.typos import closest
-from returnsdesk.domain.words import is_everyday, product_names, word_set
+from returnsdesk.domain.words import is_everyday, product_names
 
 # Words that agree in so many letters may differ in their ending ("Fjorden", "merinowollen").
 _SHARED_BEGINNING = 5
@@ -67,7 +67,8 @@ def _index(owned: Iterable[tuple[int, frozenset[str]]]) -> dict[str, frozenset[i
 def _known_places(reading: Reading) -> frozenset[int]:
     """The words that are read as products or options already."""
     found: list[ProductWord | OptionWord] = [*find_products(reading), *find_options(reading.text)]
-    return frozenset(place for word in found for place in range(word.start, word.end))
+    known = {place for word in found for place in range(word.start, word.end)}
+    return reading.places_of("no_item") | known
 
 
 def _with_other_ending(word: str, index: Mapping[str, frozenset[int]]) -> frozenset[int]:
@@ -118,9 +119,10 @@ def _stands_for_a_thing(reading: Reading, place: int) -> bool:
     word = reading.words[place]
     if len(reading.words) <= _SHORT and len(word) > _SHORTEST_ALONE:
         return True
-    before = reading.words[place - 1] if place else ""
     follows_option = any(option.end == place for option in find_options(reading.text))
-    return not reading.is_break(place) and (before in word_set("determiners") or follows_option)
+    return not reading.is_break(place) and (
+        place - 1 in reading.places_of("determiners") or follows_option
+    )
 
 
 @lru_cache(maxsize=256)

@@ -65,7 +65,7 @@ def match_items(text: str, items: Sequence[Item]) -> ItemMatch:
         return _only_narrowed(named)
     pool = pool_of(reading, items)
     if len(pool) > 1 and _NUMBERS.fullmatch(fold(text).strip()):
-        return _numbered([int(number) for number in re.findall(r"\d+", text)], pool)
+        return _numbered([int(number) for number in re.findall(r"\d+", fold(text))], pool)
     words = find_item_words(reading, pool)
     outcome = _Outcome()
     clauses = _joined(find_clauses(reading, words.mistyped), words, pool, reading)

@@ -84,12 +84,16 @@ _SHORT = 3
 
 @dataclass(frozen=True)
 class OptionWord:
-    """Words `start` to `end` of a text name an option; `values` are canonical colours or features, or a size."""
+    """Words `start` to `end` of a text name an option; `values` are canonical colours or features, or a size.
+
+    `is_guess`: the word is no known one, only near to it.
+    """
 
     kind: str
     values: frozenset[str]
     start: int
     end: int
+    is_guess: bool = False
 
 
 def is_colour_name(name: str) -> bool:
@@ -170,7 +174,7 @@ def find_mistyped_colours(
         meant = closest(word, meaning_of)
         if meant:
             values = frozenset(meaning_of[form] for form in meant)
-            found.append(OptionWord(COLOUR, values, place, place + 1))
+            found.append(OptionWord(COLOUR, values, place, place + 1, is_guess=True))
     return found
 
 

@@ -144,7 +144,7 @@ def _part_of_total(reading: Reading, numbers: dict[int, int], place: int) -> Qua
     of = signals("of").at(reading.words, after, reading.languages)
     if of:
         total = of.end
-        while total < len(reading.words) and reading.words[total] in word_set("determiners"):
+        while total < len(reading.words) and total in reading.places_of("determiners"):
             total += 1
         if total in numbers and numbers[total] >= numbers[place] and not _measures(reading, total):
             return Quantity(numbers[place], place, total + 1, total=numbers[total])
@@ -155,7 +155,7 @@ def _part_of_total(reading: Reading, numbers: dict[int, int], place: int) -> Qua
 
 
 def _names_product(reading: Reading, place: int) -> bool:
-    while place < len(reading.words) and reading.words[place] in word_set("determiners"):
+    while place < len(reading.words) and place in reading.places_of("determiners"):
         place += 1
     return (
         place < len(reading.words)
@@ -198,7 +198,7 @@ def _weak_one(reading: Reading, place: int, quantity: Quantity) -> Quantity | No
         return quantity
     if place + 1 < len(reading.words) and not reading.is_break(place + 1):
         is_product = product_names().at(reading.words, place + 1, reading.languages)
-        is_first = place == 0 or reading.words[place - 1] not in word_set("determiners")
+        is_first = place == 0 or place - 1 not in reading.places_of("determiners")
         return quantity if is_product and is_first else None
     return None
 
@@ -206,7 +206,7 @@ def _weak_one(reading: Reading, place: int, quantity: Quantity) -> Quantity | No
 def _is_only(reading: Reading, place: int) -> bool:
     only = reading.places_of("only")
     is_last = reading.is_break(place + 1)
-    return place - 1 in only and (is_last or reading.words[place] not in word_set("weak_ones"))
+    return place - 1 in only and (is_last or place not in reading.places_of("weak_ones"))
 
 
 def _is_counted_off(reading: Reading, place: int) -> bool:
@@ -214,7 +214,7 @@ def _is_counted_off(reading: Reading, place: int) -> bool:
     if place == 0:
         return False
     before = signals("size_words", "choice_words").at(reading.words, place - 1, reading.languages)
-    is_on_the_way = reading.words[place - 1] in word_set("ways") and not _is_followed_by_product(
+    is_on_the_way = place - 1 in reading.places_of("ways") and not _is_followed_by_product(
         reading, place
     )
     return before is not None or is_on_the_way or _is_group(reading, place)
@@ -223,7 +223,7 @@ def _is_counted_off(reading: Reading, place: int) -> bool:
 def _is_group(reading: Reading, place: int) -> bool:
     """Whether the number only says how large a group is: "the older of the two"."""
     start = place - 1
-    while start >= 0 and reading.words[start] in word_set("determiners"):
+    while start >= 0 and start in reading.places_of("determiners"):
         start -= 1
     if start < 0 or start not in reading.places_of("of"):
         return False
@@ -243,7 +243,7 @@ def _is_followed_by_pieces(reading: Reading, place: int) -> bool:
     word = reading.words[place]
     if after >= len(reading.words) or reading.is_break(after):
         return word not in _AMBIGUOUS and _is_asked_for(reading, place)
-    steps = (after,) if reading.words[after] in word_set("ways") else (after, after + 1)
+    steps = (after,) if after in reading.places_of("ways") else (after, after + 1)
     for step in steps:
         if step < len(reading.words) and not (step > after and reading.is_break(step)):
             if product_names().at(reading.words, step, reading.languages):

@@ -41,9 +41,10 @@ class VariantMatch:
     """What a message asks for instead of the current variant.
 
     `wanted`: the variants that have what was asked and are otherwise like the current one, sold out or not; several if
-    it is not clear which. `fallback`: what would do if that cannot be had ("M, or L if there is none"). `asked_for`:
-    the options that were named, also where no such variant exists. `near`: where `wanted` is empty or sold out, the
-    variants that have what was asked but differ in something that was not named.
+    it is not clear which, and the current one itself where just that was named and `siblings` holds it. `fallback`:
+    what would do if that cannot be had ("M, or L if there is none"). `asked_for`: the options that were named, also
+    where no such variant exists. `near`: where `wanted` is empty or sold out, the variants that have what was asked
+    but differ in something that was not named.
     """
 
     wanted: tuple[int, ...]
@@ -113,9 +114,12 @@ def match_variant(
     ("same but in navy", "the 1000 ml one"), and a second choice ("M, or L if there is none").
     """
     others = [other for other in siblings if other.key != current.key]
+    has_current = len(others) < len(siblings)
     wishes = read_wishes(text[:LONGEST_TEXT], current.options, [other.options for other in others])
     if not wishes:
         return VariantMatch((), (), {}, False)
+    if has_current and all(not wish.step and _fulfils(wish, current) for wish in wishes):
+        return VariantMatch((current.key,), (), wishes[0].asked_for, True)
     size_name = size_option_name([current, *others])
     choices = [_choose(wish, size_name, current, others) for wish in wishes if not wish.is_fallback]
     seconds = [_choose(wish, size_name, current, others) for wish in wishes if wish.is_fallback]

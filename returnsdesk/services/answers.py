@@ -62,6 +62,14 @@ class Reply:
     custom: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class FailedTries:
+    """How often a message's action has failed so far, and since when."""
+
+    number: int
+    since: datetime
+
+
 def to_answer(session: Session, *, owner: str, now: datetime, limit: int = 500) -> list[str]:
     """Conversations with a waiting message that no other living process is answering, longest waiting first."""
     waiting = (
@@ -140,6 +148,17 @@ def store_answer(
         if conversation.turn_owner != owner:
             return None
         return _take_next(session, conversation, owner, now)
+
+
+def count_failed_try(database: Database, message_id: int, *, now: datetime) -> FailedTries:
+    """Count, in the message's row, that an action failed; a process that takes over later goes on counting."""
+    with database.write() as session:
+        message = session.get(Message, message_id, with_for_update=True)
+        if message is None:
+            raise NotFound("MESSAGE_UNKNOWN", f"there is no message {message_id}")
+        message.failed_tries += 1
+        message.failing_since = message.failing_since or now
+        return FailedTries(message.failed_tries, message.failing_since)
 
 
 def tell_of_delay(database: Database, message_id: int, text: str, *, now: datetime) -> bool:

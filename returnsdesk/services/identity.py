@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,6 +27,8 @@ LOGIN_LIFETIME = timedelta(hours=12)
 GUEST_LIFETIME = timedelta(hours=2)
 MAX_FAILURES = 5
 FAILURE_WINDOW = timedelta(minutes=15)
+
+_HEX_SIGNATURE = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def sign_in(
     """
     try:
         claims = jwt.decode(
-            token,
+            _with_raw_signature(token),
             key,
             algorithms=["HS256"],
             options={"require": ["exp", "sub"], "verify_exp": False},
@@ -98,6 +102,15 @@ def sign_in(
         scope = Scope(customer_id=customer.id)
         _open(session, conversation_id, scope, "shop_login", now, LOGIN_LIFETIME)
         return True
+
+
+def _with_raw_signature(token: str) -> str:
+    """The token, its signature made binary where it is hexadecimal, the only form that Liquid can make."""
+    signed, _, signature = token.rpartition(".")
+    if not _HEX_SIGNATURE.fullmatch(signature):
+        return token
+    raw = base64.urlsafe_b64encode(bytes.fromhex(signature)).rstrip(b"=").decode("ascii")
+    return f"{signed}.{raw}"
 
 
 def shop_login_token(customer_external_id: str, *, key: str, now: datetime) -> str:

@@ -65,7 +65,7 @@ class ItemView:
 
     @property
     def is_returnable(self) -> bool:
-        """Whether at least one unit can come back for its money, for a change of mind."""
+        """Whether at least one unit can come back for its money."""
         return eligibility.is_allowed(self.findings)
 
     @property
@@ -79,24 +79,28 @@ def orders_of(session: Session, scope: Scope, now: datetime) -> list[OrderView]:
     return [_order_view(order) for order in _orders(session, scope, now)]
 
 
-def items_of(session: Session, scope: Scope, language: str, now: datetime) -> list[ItemView]:
+def items_of(
+    session: Session, scope: Scope, language: str, now: datetime, reason: str | None = None
+) -> list[ItemView]:
     """All order lines within a scope, latest order first, each with the findings on returning one unit."""
     return [
-        item_view(session, line, language, now)
+        item_view(session, line, language, now, reason)
         for order in _orders(session, scope, now)
         for line in order.lines
     ]
 
 
-def item_view(session: Session, line: OrderLine, language: str, now: datetime) -> ItemView:
-    """One order line as it stands now."""
+def item_view(
+    session: Session, line: OrderLine, language: str, now: datetime, reason: str | None = None
+) -> ItemView:
+    """One order line as it stands now, for the `reason` as far as it is known: a fault lifts exclusions."""
     order = line.order
     policy = policies.policy_of(order)
     facts = ledger.line_facts(session, line)
     shopper = shopper_facts(order)
 
     def findings_for(outcome: str) -> tuple[Finding, ...]:
-        wish = Wish(quantity=1, outcome=outcome)
+        wish = Wish(quantity=1, outcome=outcome, reason=reason)
         return tuple(eligibility.check(facts, wish, shopper, policy, now))
 
     return ItemView(

@@ -16,6 +16,7 @@ from returnsdesk.domain.eligibility import BLOCK
 from returnsdesk.domain.matching import match_items
 from returnsdesk.domain.mentions import find_mentions
 from returnsdesk.domain.reasons import REASONS, find_reason
+from returnsdesk.domain.text import words
 from returnsdesk.domain.variants import match_variant
 from returnsdesk.services import drafts, identity, orders
 from returnsdesk.services.return_questions import available_of, siblings_of
@@ -38,6 +39,8 @@ ABOUT_THE_DRAFT = frozenset(
         "nlu_fallback",
     }
 )
+# "The blue socks" says which item is meant, not why it comes back; a longer message that names one may say why.
+MOST_WORDS_OF_AN_ITEM = 3
 STARTS = frozenset({"returns_start", "exchanges_start"})
 
 
@@ -159,26 +162,32 @@ class _Listener:
             return self._take_choice(picked)
         if self.question == "reason" and self.heard.intent in ("inform", "nlu_fallback"):
             line = self._line_in_question()
-            if line is not None and len(self.heard.text.split()) > 1:
+            said = len(self.heard.text.split())
+            is_item_again = said <= MOST_WORDS_OF_AN_ITEM and self._names_items()
+            if line is not None and said > 1 and not is_item_again:
                 self._set_reason(line, "other")
                 line.note = self.heard.text[:500]
                 return self._answered()
-        if self._is_first_message() or self.heard.intent == "continue":
+        is_said_again = self.heard.intent in STARTS and self._names_items()
+        if self._is_first_message() or self.heard.intent == "continue" or is_said_again:
             return self._answered()
         return self._answered(Notice("NOT_UNDERSTOOD"))
 
     def _maybe_answer_in_passing(self) -> Hearing:
-        """An intent of its own, unless the words are one of the labels that were offered."""
+        """An intent of its own, unless the words are those of a label that was offered."""
         picked = self._typed_choice()
-        if picked is not None and self.heard.text.strip().casefold() in {
-            each["label"].casefold() for each in self.offered
-        }:
+        said = set(words(self.heard.text))
+        if picked is not None and any(
+            each["value"] == picked and said <= set(words(each["label"])) for each in self.offered
+        ):
             return self._take_choice(picked)
         return Hearing(UNRELATED)
 
     def _take_facts(self) -> None:
         text, intent = self.heard.text, self.heard.intent
+        before = self._fingerprint()
         self._take_items(text)
+        names_items = self._fingerprint() != before
         reason = find_reason(text)
         for each in self._lines_for_reason():
             if reason is not None:
@@ -186,7 +195,9 @@ class _Listener:
         line = self._line_in_question()
         if line is None:
             return
-        self._take_quantity(line, text)
+        # Words that name items have told their quantities too: "3 shirts, 2 don't fit".
+        if not names_items or line.quantity is None:
+            self._take_quantity(line, text)
         if intent == "exchanges_start" and line.outcome != "exchange":
             self._set_outcome(line, "exchange")
         elif (
@@ -204,7 +215,7 @@ class _Listener:
         is_correction = (
             self.question not in ("outcome", "variant", "quantity") and not self._is_first_message()
         )
-        if not is_asked and not is_correction:
+        if not is_asked and (not is_correction or self._names_a_replacement(text)):
             return
         candidates = self._candidates()
         match = match_items(text, orders.matchable(self.session, candidates))
@@ -216,23 +227,32 @@ class _Listener:
         elif not match.is_certain and is_asked:
             self._narrow_down(list(match.keys), len(candidates))
 
+    def _names_a_replacement(self, text: str) -> bool:
+        """Whether the words say what to get for the item in exchange ("M"), not which item comes back."""
+        line = self._line_in_question()
+        if line is None or line.outcome != "exchange":
+            return False
+        current, siblings = siblings_of(self.session, line)
+        return current is not None and bool(match_variant(text, current, siblings).wanted)
+
     def _narrow_down(self, keys: list[int], among: int) -> None:
         """Several items fit: take the only one that can come back and say why the others cannot, or ask."""
-        views = self._views()
+        views = self._views(find_reason(self.heard.text))
         possible = [key for key in keys if views[key].is_returnable or views[key].is_exchangeable]
-        if len(possible) <= 1:
+        # A single item that is not certain is a guess, and asked about.
+        if len(possible) <= 1 < len(keys) or not possible:
             self._choose_items(keys, {})
             return
         self.draft.wish = {**self.draft.wish, "candidates": possible}
         if 1 < len(possible) < among:
             self.notices.append(Notice("SEVERAL_FIT", {"count": len(possible)}))
 
-    def _views(self) -> dict[int, orders.ItemView]:
-        """All items in the conversation's scope by their order line."""
+    def _views(self, reason: str | None = None) -> dict[int, orders.ItemView]:
+        """All items in the conversation's scope by their order line, as they stand for a reason."""
         scope = identity.scope_of(self.session, self.draft.conversation_id, self.now)
         if scope is None:
             return {}
-        items = orders.items_of(self.session, scope, self.language, self.now)
+        items = orders.items_of(self.session, scope, self.language, self.now, reason)
         return {item.order_line_id: item for item in items}
 
     def _candidates(self) -> list[int]:
@@ -248,7 +268,7 @@ class _Listener:
         return asked + [key for key in everything if key not in asked]
 
     def _choose_items(self, keys: list[int], quantities: dict[int, int]) -> None:
-        views = self._views()
+        views = self._views(find_reason(self.heard.text))
         chosen = [views[key] for key in keys if key in views]
         allowed = [item for item in chosen if item.is_returnable or item.is_exchangeable]
         for item in chosen:
@@ -304,9 +324,11 @@ class _Listener:
         return self.draft.lines[-1] if self.draft.lines else None
 
     def _take_quantity(self, line: DraftLine, text: str) -> None:
-        mentions = [mention for mention in find_mentions(text) if mention.kind == "quantity"]
-        if mentions and mentions[0].value.isdigit():
-            self._set_quantity(line, int(mentions[0].value))
+        said = [mention.value for mention in find_mentions(text) if mention.kind == "quantity"]
+        # "I bought 3, 2 do not fit": beside another number, that of the order is no wish.
+        wished = [value for value in said if value != str(line.order_line.quantity)] or said
+        if wished and wished[0].isdigit():
+            self._set_quantity(line, int(wished[0]))
         elif self.question == "quantity" and text.strip().isdigit():
             self._set_quantity(line, int(text.strip()))
 
@@ -364,6 +386,10 @@ class _Listener:
     def _note_sold_out(self, asked_for: dict[str, str]) -> None:
         self.draft.wish = {**self.draft.wish, "asked_for": asked_for}
         self.notices.append(Notice("SOLD_OUT", {"asked_for": asked_for}))
+
+    def _names_items(self) -> bool:
+        candidates = orders.matchable(self.session, self._candidates())
+        return match_items(self.heard.text, candidates).is_about_items
 
     def _typed_choice(self) -> str | None:
         labels = [each["label"] for each in self.offered]

@@ -119,7 +119,7 @@ def _item_question(session: Session, draft: Draft, language: str, now: datetime)
 def _line_question(
     session: Session, line: DraftLine, language: str, now: datetime
 ) -> Question | None:
-    item = orders.item_view(session, line.order_line, language, now)
+    item = orders.item_view(session, line.order_line, language, now, line.reason)
     if line.quantity is None and item.available <= 1:
         line.quantity = 1
     if line.quantity is None:

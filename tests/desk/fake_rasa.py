@@ -29,6 +29,7 @@ class FakeRasa:
         self.answer: Callable[[dict[str, Any]], Replies] = echo
         self.trace: dict[str, Any] = {"intent": "greet", "confidence": 0.9, "slots": {}}
         self.status = 200
+        self.error = {"error": "told_so"}
         self.on_turn: Callable[[], None] = lambda: None
         self.turns: list[dict[str, Any]] = []
         self.most_at_once = 0
@@ -46,6 +47,11 @@ class FakeRasa:
         ]
         self.served = Served(Starlette(routes=routes), port)
 
+    def break_action(self) -> None:
+        """Answer as Rasa does when an action fails in an action server that is up."""
+        self.status = 503
+        self.error = {"error": "action_failed", "detail": "action_refunds_status: HTTP 500"}
+
     @property
     def texts(self) -> list[str]:
         return [turn["text"] for turn in self.turns]
@@ -61,7 +67,7 @@ class FakeRasa:
         self.turns.append(turn)
         self.on_turn()
         if self.status != 200:
-            return JSONResponse({"error": "told_so"}, self.status)
+            return JSONResponse(self.error, self.status)
         self._under_way[turn["conversation_id"]] += 1
         self.most_at_once = max(self.most_at_once, sum(self._under_way.values()))
         self.most_of_one_conversation = max(

@@ -6,14 +6,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 
 import httpx
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
-from returnsdesk.db.models import Message
+from returnsdesk.db.models import Case, Message
 from returnsdesk.db.session import Database
-from returnsdesk.services import answers, conversations
+from returnsdesk.desk.turns import Patience
+from returnsdesk.services import answers, cases, conversations
+from returnsdesk.services.answers import FailedTries
 from returnsdesk.settings import Settings
 from returnsdesk.texts import render
 from tests.desk.conftest import Clock
@@ -25,8 +29,21 @@ from tests.servers.processes import free_port
 StartDesk = Callable[..., Served]
 Visit = Callable[..., Shopper]
 
+# As patient as always, without the pauses.
+PATIENT = Patience(longest_pause_seconds=0.02)
 DELAYED = render("desk_delayed", "en")
 FAILED = render("desk_failed", "en")
+
+
+def open_cases(database: Database) -> list[Case]:
+    with database.read() as session:
+        found = list(session.scalars(select(Case).order_by(Case.id)))
+        session.expunge_all()
+        return found
+
+
+def passed_on(number: int, language: str = "en") -> str:
+    return render("desk_failed_passed_on", language, number=number)
 
 
 def states(database: Database) -> list[str]:
@@ -224,6 +241,128 @@ def test_a_message_that_rasa_can_never_answer_gets_honest_words_and_the_next_goe
     shopper.say("does not")
 
     assert shopper.wait_for_answers(2)[1]["text"] == "You said: does not"
+
+
+def test_a_message_whose_action_keeps_failing_goes_to_a_person_and_the_next_goes_on(
+    start_desk: StartDesk, rasa: FakeRasa, database: Database, clock: Clock, visit: Visit
+) -> None:
+    shopper = visit(start_desk(patience=PATIENT), language="nl")
+    rasa.break_action()
+    shopper.say("waar is mijn geld?")
+    shopper.say("hallo?")
+    eventually(lambda: len(rasa.turns) > PATIENT.tries)
+    assert states(database) == ["waiting", "waiting"]
+    rasa.on_turn = lambda: rasa.__dict__.update(status=503 if "geld" in rasa.texts[-1] else 200)
+
+    clock.ahead = PATIENT.time
+
+    first, second = shopper.wait_for_answers(2)
+    (case,) = open_cases(database)
+    assert (case.reason, case.summary) == ("could_not_answer", "waar is mijn geld?")
+    assert (case.conversation_id, case.status) == (shopper.conversation_id, "open")
+    assert first["text"] == passed_on(case.id, "nl")
+    assert second["text"] == "You said: hallo?"
+    with database.read() as session:
+        trace = session.scalars(select(Message)).first().trace
+        assert "action_refunds_status: HTTP 500" in trace["error"]
+        assert trace["case"] == case.id
+
+
+def test_an_action_that_works_again_in_time_is_answered_and_opens_no_case(
+    start_desk: StartDesk, rasa: FakeRasa, database: Database, clock: Clock, visit: Visit
+) -> None:
+    shopper = visit(start_desk(patience=PATIENT))
+    rasa.break_action()
+    shopper.say("hello")
+    eventually(lambda: len(rasa.turns) > PATIENT.tries)
+    clock.ahead = PATIENT.time - timedelta(seconds=60)
+    tries = len(rasa.turns)
+    eventually(lambda: len(rasa.turns) > tries + PATIENT.tries)
+
+    rasa.status = 200
+
+    assert shopper.wait_for_answers(1)[0]["text"] == "You said: hello"
+    assert open_cases(database) == []
+
+
+def test_an_outage_never_ends_a_message_however_long_it_takes(
+    start_desk: StartDesk, rasa: FakeRasa, database: Database, clock: Clock, visit: Visit
+) -> None:
+    shopper = visit(start_desk(patience=PATIENT))
+    rasa.status = 503
+    shopper.say("hello")
+    eventually(lambda: len(rasa.turns) > 2)
+    clock.ahead = timedelta(days=2)
+    tries = len(rasa.turns)
+    eventually(lambda: len(rasa.turns) > tries + PATIENT.tries)
+
+    assert states(database) == ["waiting"]
+    with database.read() as session:
+        assert session.scalars(select(Message.failed_tries)).first() == 0
+
+
+def test_an_outage_counts_for_no_try_of_a_failing_action() -> None:
+    now = datetime(2026, 6, 1, tzinfo=timezone.utc)
+    long_ago = now - timedelta(days=1)
+
+    assert not Patience().is_over(FailedTries(Patience().tries - 1, long_ago), now)
+    assert not Patience().is_over(FailedTries(1000, now - timedelta(seconds=119)), now)
+    assert Patience().is_over(FailedTries(Patience().tries, long_ago), now)
+
+
+def test_pauses_grow_to_a_limit_and_leave_room_for_all_tries() -> None:
+    now = datetime(2026, 6, 1, tzinfo=timezone.utc)
+    pauses = [Patience().pause_seconds(FailedTries(number, now)) for number in range(1, 2000)]
+
+    assert pauses[0] < 1
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == Patience().longest_pause_seconds
+    assert sum(pauses[: Patience().tries]) < Patience().time.total_seconds()
+
+
+def test_tries_are_counted_on_by_the_desk_that_takes_over(
+    start_desk: StartDesk, rasa: FakeRasa, database: Database, clock: Clock, visit: Visit
+) -> None:
+    rasa.break_action()
+    first = start_desk(patience=PATIENT)
+    shopper = visit(first)
+    shopper.say("hello")
+    eventually(lambda: len(rasa.turns) >= PATIENT.tries)
+    first.stop()
+    tries = len(rasa.turns)
+    clock.ahead = PATIENT.time
+
+    start_desk(patience=PATIENT)
+
+    shopper.wait_for_answers(1)
+    assert len(rasa.turns) == tries + 1
+    assert len(open_cases(database)) == 1
+
+
+def test_nobody_is_told_of_a_colleague_before_the_case_is_open(
+    start_desk: StartDesk,
+    rasa: FakeRasa,
+    database: Database,
+    visit: Visit,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fails, works = iter(range(2)), cases.open_case
+
+    def opens_at_the_third_time(*arguments: object, **named: object) -> int:
+        if next(fails, None) is not None:
+            raise OperationalError("INSERT", {}, Exception("disk full"))
+        return works(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(cases, "open_case", opens_at_the_third_time)
+    shopper = visit(start_desk(patience=Patience(tries=1, time=timedelta(0))))
+    rasa.break_action()
+
+    shopper.say("hello")
+
+    (answer,) = shopper.wait_for_answers(1)
+    (case,) = open_cases(database)
+    assert answer["text"] == passed_on(case.id)
+    assert next(fails, None) is None
 
 
 def test_an_empty_answer_is_never_silence(shopper: Shopper, rasa: FakeRasa) -> None:

@@ -1,9 +1,9 @@
 """Conversations as shoppers have them, through the running product; each file in a language's folder is one.
 
-`shopper` is a customer's id in the shop or `guest`. A turn `says` a text or `presses` a button; `hears` are parts of
-the answer, `never` parts that must not be in it, `buttons` labels in their order (all of them, or the first ones with
-`...` at the end). `{mailed_code}` stands for the code in the newest mail. `record` is what the
-database holds afterwards.
+`shopper` is a customer's id in the shop or `guest`. A turn `says` a text or `presses` a button, the newest (or with
+`presses_oldest` the oldest) whose label begins so; `hears` are parts of the answer, `once` parts that stand in it once, `never` parts that must not be in
+it, `buttons` labels in their order (all of them, or the first ones with `...` at the end). `{mailed_code}` stands for
+the code that came by mail. `record` is what the database holds afterwards.
 """
 
 from __future__ import annotations
@@ -36,10 +36,16 @@ def test_conversation(product: Product, path: Path) -> None:
 
 
 def _play(shopper: Shopper, turn: dict[str, Any]) -> None:
-    presses = turn.get("presses")
-    answer = shopper.presses(presses) if presses else shopper.says(_filled(shopper, turn["says"]))
+    if "presses" in turn:
+        answer = shopper.presses(turn["presses"])
+    elif "presses_oldest" in turn:
+        answer = shopper.presses_oldest(turn["presses_oldest"])
+    else:
+        answer = shopper.says(_filled(shopper, turn["says"]))
     for part in turn.get("hears", []):
         assert re.search(part, answer, re.IGNORECASE), f"{part!r} is missing in:\n{answer}"
+    for part in turn.get("once", []):
+        assert len(re.findall(part, answer)) == 1, f"{part!r} is not in it just once:\n{answer}"
     for part in turn.get("never", []):
         assert not re.search(part, answer, re.IGNORECASE), f"{part!r} stands in:\n{answer}"
     if "buttons" in turn:
@@ -51,11 +57,7 @@ def _play(shopper: Shopper, turn: dict[str, Any]) -> None:
 
 
 def _filled(shopper: Shopper, text: str) -> str:
-    if "{mailed_code}" not in text:
-        return text
-    found = re.search(r"\b(\d{6})\b", shopper.mails()[0]["text"])
-    assert found, "the newest mail holds no code"
-    return text.replace("{mailed_code}", found.group(1))
+    return text.replace("{mailed_code}", shopper.mailed_code()) if "{mailed_code}" in text else text
 
 
 def _returns(product: Product, scenario: dict[str, Any]) -> list[ReturnView]:

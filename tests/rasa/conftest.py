@@ -63,6 +63,7 @@ class Actions:
         self.calls: list[dict[str, Any]] = []
         self.connections: set[Any] = set()
         self.answer: Callable[[dict[str, Any]], Awaitable[web.Response]] = self._status
+        self.says_of_itself = '{"status": "ok"}'
 
     async def _status(self, call: dict[str, Any]) -> web.Response:
         return answered([{"text": "On its way."}])
@@ -72,6 +73,9 @@ class Actions:
         call = await request.json()
         self.calls.append(call)
         return await self.answer(call)
+
+    async def health(self, request: web.Request) -> web.Response:
+        return web.Response(text=self.says_of_itself, content_type="application/json")
 
 
 def answered(
@@ -99,6 +103,7 @@ async def actions() -> AsyncIterator[Actions]:
     behaviour = Actions(port)
     app = web.Application()
     app.router.add_post("/webhook", behaviour.handle)
+    app.router.add_get("/health", behaviour.health)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()

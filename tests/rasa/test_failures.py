@@ -37,7 +37,7 @@ async def _hangs_up(call: dict[str, Any]) -> web.Response:
     raise asyncio.CancelledError
 
 
-BROKEN: dict[str, Answer] = {
+ERRORS: dict[str, Answer] = {
     "500": _fixed(500, '{"error": "boom"}'),
     "500 in HTML": _fixed(500, "<h1>Oops</h1>", "text/html"),
     "404": _fixed(404, '{"error": "no such action", "action_name": "x"}'),
@@ -51,9 +51,18 @@ BROKEN: dict[str, Answer] = {
     "no list of events": _fixed(200, '{"events": 5, "responses": []}'),
     "unknown event": _fixed(200, '{"events": [{"event": "x"}], "responses": []}'),
     "204": _fixed(204, ""),
+}
+OUTAGES: dict[str, Answer] = {
+    "502 of a proxy": _fixed(502, "<h1>Bad gateway</h1>", "text/html"),
+    "503 while stopping": _fixed(503, '{"error": "boom"}'),
     "slow": _too_slow,
     "hanging up": _hangs_up,
 }
+BROKEN = {**ERRORS, **OUTAGES}
+
+
+def _kind(broken: str) -> tuple[int, str]:
+    return 503, "action_failed" if broken in ERRORS else "actions_unavailable"
 
 
 @pytest.fixture(autouse=True)
@@ -69,14 +78,28 @@ async def test_a_broken_action_server_is_reported_and_the_message_works_later(
     before = await desk.events()
     actions.answer = BROKEN[broken]
     response = await desk.post(text="where is my parcel", message_id="same", language="nl")
-    assert response.status_code == 503
-    assert response.json()["error"] == "actions_unavailable"
+    assert (response.status_code, response.json()["error"]) == _kind(broken)
     assert await desk.events() == before
     actions.answer = answers([{"text": "Here."}])
     again = await desk.say("where is my parcel", message_id="same", language="nl")
     assert again["replies"] == [{"text": "Here."}]
     said = [event for event in await desk.events() if isinstance(event, UserUttered)]
     assert len(said) == 2
+
+
+async def test_an_action_that_fails_is_named(desk: Desk, actions: Actions) -> None:
+    actions.answer = BROKEN["500"]
+    response = await desk.post(text="where is my parcel")
+    assert response.json() == {"error": "action_failed", "detail": "action_orders_status: HTTP 500"}
+
+
+@pytest.mark.parametrize("word", ['{"status": "starting"}', "It works!", "[]"])
+async def test_an_error_of_what_is_no_healthy_action_server_is_an_outage(
+    desk: Desk, actions: Actions, word: str
+) -> None:
+    actions.answer, actions.says_of_itself = BROKEN["500"], word
+    response = await desk.post(text="where is my parcel")
+    assert (response.status_code, response.json()["error"]) == (503, "actions_unavailable")
 
 
 async def test_an_action_server_that_is_down_is_reported(desk: Desk) -> None:
@@ -94,7 +117,7 @@ async def test_an_answer_that_cannot_be_checked_is_not_taken(
     await desk.say("return my boots")
     actions.answer = BROKEN[broken]
     response = await desk.post(choice={"intent": "inform", "entities": {"item": "boots"}})
-    assert (response.status_code, response.json()["error"]) == (503, "actions_unavailable")
+    assert (response.status_code, response.json()["error"]) == _kind(broken)
     assert await desk.slot("requested_slot") == "returns_items"
     assert len([event for event in await desk.events() if isinstance(event, UserUttered)]) == 1
 
@@ -246,7 +269,7 @@ async def test_what_the_shopper_wrote_stays_out_of_the_log(
         for broken in ("500", "no list of events", "half an answer"):
             actions.answer = BROKEN[broken]
             await desk.post(text="where is my parcel, I am secretperson@example.com")
-    assert "actions_unavailable" in caplog.text
+    assert "action_failed" in caplog.text
     assert "secretperson" not in caplog.text
 
 

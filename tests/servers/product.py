@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -12,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from returnsdesk.cli.chat_client import ChatClient, Message
 from returnsdesk.db.session import Database
+from returnsdesk.desk_client import ChatClient, Message
 from returnsdesk.services import identity
 from returnsdesk.settings import Settings, load_settings
 from tests.servers.processes import free_port, running
@@ -52,6 +54,8 @@ class Shopper:
     def __init__(self, client: ChatClient) -> None:
         self._client = client
         self._said: list[Message] = []
+        self._buttons: list[dict[str, str]] = []
+        self._mails_before = len(self.mails())
 
     def says(self, text: str) -> str:
         """Type a message; everything that the desk answers, as one text."""
@@ -59,11 +63,12 @@ class Shopper:
         return self._listen()
 
     def presses(self, label: str) -> str:
-        """Press the button whose label begins so, of the last answer."""
-        buttons = [button for said in self._said for button in said.get("buttons") or []]
-        token = next(each["token"] for each in buttons if each["title"].startswith(label))
-        self._client.press(token)
-        return self._listen()
+        """Press the newest button whose label begins so."""
+        return self._press(label, reversed(self._buttons))
+
+    def presses_oldest(self, label: str) -> str:
+        """Press the first button of the conversation whose label begins so."""
+        return self._press(label, self._buttons)
 
     def sends(self, text: str) -> None:
         """Type a message without waiting for the answer."""
@@ -81,8 +86,24 @@ class Shopper:
         """The demo's mailbox, newest first."""
         return self._client.mails()
 
+    def mailed_code(self) -> str:
+        """The code in the newest mail that was asked for in this conversation, as soon as it is there."""
+        deadline = time.monotonic() + SECONDS_TO_ANSWER
+        while time.monotonic() < deadline:
+            for mail in self.mails()[: -self._mails_before or None]:
+                if found := re.search(r"\b\d{6}\b", mail["text"]):
+                    return found.group()
+            time.sleep(0.1)
+        raise AssertionError("no code came by mail")
+
+    def _press(self, label: str, buttons: Iterable[dict[str, str]]) -> str:
+        token = next(each["token"] for each in buttons if each["title"].startswith(label))
+        self._client.press(token)
+        return self._listen()
+
     def _listen(self, seconds: float = SECONDS_TO_ANSWER) -> str:
         self._said = list(self._client.answers(seconds))
+        self._buttons += [each for said in self._said for each in said.get("buttons") or []]
         return "\n".join(message["text"] for message in self._said)
 
 

@@ -65,6 +65,9 @@ class Message(Base):
     # shopper's messages: waiting -> answered; all others: sent
     state: Mapped[str] = Column(String(10), nullable=False)
     reply_to_id: Mapped[int | None] = Column(ForeignKey("messages.id"))
+    # How often an action of this message has failed in an action server that was up, and since when.
+    failed_tries: Mapped[int] = Column(Integer, nullable=False, default=0)
+    failing_since: Mapped[datetime | None] = Column(UTCDateTime)
     # On a shopper's message once answered: intent, confidence, ranking, entities, actions, slots
     trace: Mapped[dict[str, Any] | None] = Column(JSON(none_as_null=True))
     created_at: Mapped[datetime] = Column(UTCDateTime, nullable=False)

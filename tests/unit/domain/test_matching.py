@@ -318,6 +318,7 @@ def test_a_bare_number_is_a_place_in_the_list_unless_it_may_be_a_number_of_piece
     assert match_items("2", without_shirts).sure_keys == (SOCKS,)
     assert not match_items("2", WARDROBE).is_certain
     assert match_items("1 and 3", WARDROBE).sure_keys == (BLACK_SNEAKERS, WHITE_SNEAKERS)
+    assert match_items("¹", without_shirts).sure_keys == (BLACK_SNEAKERS,)
     assert match_items("20", WARDROBE).keys == ()
 
 

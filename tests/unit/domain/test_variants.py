@@ -206,6 +206,16 @@ def test_what_was_asked_is_told_where_no_such_variant_exists(text, asked_for):
     assert match.is_about_variant
 
 
+def test_the_variant_that_one_has_is_recognised():
+    variants = sneakers()
+    current = find(variants, size="42", colour="black")
+    others = [variant for variant in variants if variant != current]
+
+    for text in ("42", "maat 42", "black please", "42 in black"):
+        assert match_variant(text, current, variants).wanted == (current.key,)
+        assert match_variant(text, current, others).wanted == ()
+
+
 def test_a_larger_one_than_the_largest_does_not_exist():
     variants = sneakers()
 

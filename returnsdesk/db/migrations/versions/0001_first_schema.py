@@ -181,6 +181,8 @@ def upgrade() -> None:
         sa.Column("choice", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("reply_to_id", sa.Integer(), nullable=True),
+        sa.Column("failed_tries", sa.Integer(), nullable=False),
+        sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("trace", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
