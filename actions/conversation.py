@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from rasa_sdk.events import FollowupAction
+
 from actions import wording
+from actions.returns import names_a_reason
 from actions.turn import MEANT, Button, DeskAction, Turn, handover_button
 
 
@@ -30,6 +33,8 @@ class ActionNotUnderstood(DeskAction):
 
     def answer(self, turn: Turn) -> list[dict[str, Any]]:
         """Say so and offer what was probably meant; the main topics when nothing is likely."""
+        if names_a_reason(turn):
+            return [FollowupAction("action_returns_begin")]
         likely = [intent for intent in turn.ranking if intent in wording.NAMED_INTENTS][:2]
         if not likely:
             turn.say("conversation_not_understood", buttons=wording.topic_buttons(turn))

@@ -28,12 +28,12 @@ class ActionReturnsBegin(DeskAction):
 
     def answer(self, turn: Turn) -> list[dict[str, Any]]:
         """Keep the words, prove identity first if need be, then go through the form."""
-        is_new = turn.intent in return_dialogue.STARTS or _names_a_reason(turn)
+        is_new = turn.intent in return_dialogue.STARTS or names_a_reason(turn)
         with database().read() as session:
             has_open = drafts.has_open(session, turn.conversation_id, turn.now)
         if is_new or not has_open:
             # Words that came to this by a yes or a button say nothing of the items.
-            wish = {"text": turn.text[:2000] if is_new else "", "intent": turn.intent}
+            wish = {"text": turn.text[:2000] if is_new else "", "intent": _wish(turn)}
             drafts.start(database(), turn.conversation_id, wish, now=turn.now)
         if needs_identity(turn):
             return ask_identity_for(BEGIN)
@@ -94,6 +94,10 @@ class AskReturnsAnswer(DeskAction):
         question = _question(turn)
         buttons = wording.choice_buttons(turn, question)
         labels = [{"value": button.choice, "label": button.label} for button in buttons]
+        if wording.is_one_exchange(question):
+            # Not a button of the summary, but understood when typed.
+            label = turn.label("label_outcome_refund")
+            labels.append({"value": "outcome:refund", "label": label})
         drafts.remember_question(
             database(), turn.conversation_id, question.kind, labels, now=turn.now
         )
@@ -154,15 +158,15 @@ class ActionAnswerOutsideForm(DeskAction):
             return [FollowupAction(offered)]
         with database().read() as session:
             has_open = drafts.has_open(session, turn.conversation_id, turn.now)
-        if turn.choice is None and offers_proof(turn) and needs_identity(turn):
-            return ask_identity_for("action_orders_status")
         if turn.choice:
             turn.say("returns_choice_outdated")
         elif has_open and turn.intent in ("affirm", "inform"):
             return [FollowupAction("action_returns_continue")]
-        elif _names_a_reason(turn):
+        elif names_a_reason(turn):
             # "My sneakers are too small" says what it is about without saying what for.
             return [FollowupAction(BEGIN)]
+        elif offers_proof(turn) and needs_identity(turn):
+            return ask_identity_for("action_orders_status")
         else:
             wording.say_what_i_can_do(turn)
         return []
@@ -230,8 +234,19 @@ def _hear_first_words(turn: Turn) -> Hearing:
     )
 
 
-def _names_a_reason(turn: Turn) -> bool:
-    return turn.intent == "inform" and find_reason(turn.text) is not None
+def names_a_reason(turn: Turn) -> bool:
+    """Whether a message without a clear wish tells what is wrong with an item, which is as good as a wish."""
+    may_be_meant = turn.intent == "inform" or (
+        turn.intent == "nlu_fallback" and {*turn.ranking[:3]} & {*return_dialogue.STARTS, "inform"}
+    )
+    return bool(may_be_meant) and find_reason(turn.text) is not None
+
+
+def _wish(turn: Turn) -> str | None:
+    """The intent that opened the draft; for an unclear message the likelier of return and exchange."""
+    if turn.intent in return_dialogue.STARTS:
+        return turn.intent
+    return next((each for each in turn.ranking if each in return_dialogue.STARTS), turn.intent)
 
 
 def _has_items(turn: Turn) -> bool:

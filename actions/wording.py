@@ -102,6 +102,12 @@ def choice_buttons(turn: Turn, question: Question) -> list[Button]:
     ]
 
 
+def is_one_exchange(question: Question) -> bool:
+    """Whether the question is for the yes to a single exchange, in place of which the money may be wanted."""
+    lines = question.facts["summary"].lines if question.kind == "confirmation" else []
+    return [line.outcome for line in lines] == ["exchange"]
+
+
 def say_question(turn: Turn, question: Question, buttons: list[Button]) -> None:
     """Ask the open question."""
     if question.kind == "confirmation":

@@ -31,12 +31,10 @@ class ProductProcesses:
             for name, process in self._processes.items()
         }
 
-    def cpu_seconds(self) -> float | None:
-        """Processor time that all of them have used so far; None for another machine."""
-        if not self._processes:
-            return None
-        times = [process.cpu_times() for process in self._processes.values()]
-        return float(sum(each.user + each.system for each in times))
+    def cpu_seconds(self) -> dict[str, float]:
+        """Processor time that each has used so far. Empty for another machine."""
+        times = {name: process.cpu_times() for name, process in self._processes.items()}
+        return {name: each.user + each.system for name, each in times.items()}
 
 
 def _listening_desks(port: int) -> Iterator[psutil.Process]:

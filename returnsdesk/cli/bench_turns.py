@@ -38,16 +38,7 @@ SCRIPT = {
 """What a measured shopper says, over and over; the second and third are answered by the action server."""
 
 _FEWEST_TURNS = 2 * len(SCRIPT)
-_CELLS = (
-    "conversations",
-    "kind",
-    "turns",
-    "p50_ms",
-    "p95_ms",
-    "p99_ms",
-    "turns_per_second",
-    "cpu_ms_per_turn",
-)
+_CELLS = ("conversations", "kind", "turns", "p50_ms", "p95_ms", "p99_ms", "turns_per_second")
 _FAILED = render("desk_failed", LANGUAGE)
 
 
@@ -91,9 +82,13 @@ def bench_turns(
         before = processes.cpu_seconds()
         with err.status(f"{level} at once ..."):
             measured = _run(settings, probe, level, turns)
-        after = processes.cpu_seconds()
-        cpu = None if before is None or after is None else after - before
-        rows += list(_rows(level, measured, cpu, turns + len(SCRIPT)))
+        # The unmeasured turns used processor time too.
+        taken = level * (turns + len(SCRIPT))
+        cpu = {
+            name: round((seconds - before[name]) / taken * 1000, 1)
+            for name, seconds in processes.cpu_seconds().items()
+        }
+        rows += list(_rows(level, measured, cpu))
         held_back += sum(each.held_back for each in measured)
     result = {
         "turns": rows,
@@ -188,10 +183,8 @@ def _seconds_told(state: RetryCallState) -> float:
     return refusal.seconds if isinstance(refusal, TooFast) else 0.0
 
 
-def _rows(
-    level: int, measured: list[Measured], cpu: float | None, turns_each: int
-) -> Iterator[dict[str, Any]]:
-    """One row for each kind and one for all together."""
+def _rows(level: int, measured: list[Measured], cpu: dict[str, float]) -> Iterator[dict[str, Any]]:
+    """One row for each kind and one for all together, with what only all together have."""
     seconds = [each for one in measured for each in one.seconds]
     wall = max(one.ended for one in measured) - min(one.began for one in measured)
     for kind in (*SCRIPT, "all"):
@@ -200,32 +193,31 @@ def _rows(
         row: dict[str, Any] = {"conversations": level, "kind": kind, "turns": len(taken)}
         row.update(p50_ms=round(cuts[49], 1), p95_ms=round(cuts[94], 1), p99_ms=round(cuts[98], 1))
         if kind == "all":
-            row["turns_per_second"] = round(len(taken) / wall, 1)
-            # The unmeasured turns used processor time too.
-            used = None if cpu is None else round(cpu / (turns_each * level) * 1000, 1)
-            row["cpu_ms_per_turn"] = used
+            row.update(turns_per_second=round(len(taken) / wall, 1), cpu_ms_per_turn=cpu)
         yield row
 
 
 def _show(result: dict[str, Any]) -> None:
-    numbers = ("turns", "p50 ms", "p95 ms", "p99 ms", "turns/s", "CPU ms/turn")
+    numbers = ("turns", "p50 ms", "p95 ms", "p99 ms", "turns/s")
     shown = table("Turns through the desk", "at once", "kind", *numbers, numbers=numbers)
     for row in result["turns"]:
-        values = [row.get(name) for name in _CELLS]
-        shown.add_row(
-            *("" if value is None else str(value) for value in values),
-            end_section=row["kind"] == "all",
-        )
+        values = [str(row.get(name, "")) for name in _CELLS]
+        shown.add_row(*values, end_section=row["kind"] == "all")
     out.print(shown)
-    memory = result["memory_mib"]
-    each = ", ".join(f"{name} {mib}" for name, mib in memory.items())
-    total = f"{sum(memory.values())} MiB: {each}" if memory else "not on this machine"
-    out.print(f"Resident memory afterwards: {total}", highlight=False)
+    last_cpu = result["turns"][-1]["cpu_ms_per_turn"]
+    for what, values, unit in (
+        ("Processor time a turn", last_cpu, "ms"),
+        ("Resident memory afterwards", result["memory_mib"], "MiB"),
+    ):
+        each = ", ".join(f"{name} {value}" for name, value in values.items())
+        total = f"{sum(values.values()):.0f} {unit} ({each})" if values else "not on this machine"
+        out.print(f"{what}: {total}", highlight=False, soft_wrap=True)
     out.print(f"{result['cores']} cores, load {result['load_before']} before", highlight=False)
     if result["held_back"]:
         out.print(
-            f"[yellow]The desk's rate limits held {result['held_back']} messages back: turns/s are the limits'."
-            " Start the demo with LIFT_RATE_LIMITS=true to measure the product.[/]"
+            f"[yellow]The desk's rate limits held messages back {result['held_back']} times, so turns/s are theirs."
+            " Start the demo with LIFT_RATE_LIMITS=true to measure the product.[/]",
+            soft_wrap=True,
         )
     else:
         out.print("The desk's rate limits held no message back.")

@@ -294,7 +294,9 @@ def _result(outcome: _Outcome, pool: Sequence[Item]) -> ItemMatch:
     is_certain = outcome.is_certain and (
         outcome.is_exclusion_clear or not (outcome.wants_everything or outcome.is_rest_wanted)
     )
-    for places, is_sound in outcome.unclear:
+    # A clause that fits everything ("a 42.5 please") takes nothing away from one that fits less.
+    narrower = [each for each in outcome.unclear if each[0] != everything]
+    for places, is_sound in narrower or ([] if sure else outcome.unclear):
         left = places - outcome.excluded
         possible |= left
         if len(left) == 1 and len(places) > 1 and is_sound:

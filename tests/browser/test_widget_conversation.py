@@ -10,7 +10,9 @@ from playwright.async_api import Browser, Page, expect
 
 from returnsdesk.db.models import Message
 from returnsdesk.db.session import Database
+from returnsdesk.services.conversations import locked, new_message
 from tests.browser.chat import Chat, answer_with_cards
+from tests.desk.conftest import Clock
 from tests.desk.fake_rasa import FakeRasa
 from tests.desk.serving import Served
 
@@ -281,3 +283,18 @@ async def test_a_rating_is_kept_with_its_comment(
     await chat.page.reload()
     await expect(chat.said("rating")).to_be_visible()
     await expect(chat.panel.get_by_role("button", name="4 of 5")).to_have_count(0)
+
+
+async def test_a_person_who_joins_is_named(chat: Chat, database: Database, clock: Clock) -> None:
+    await chat.ask("hello")
+    with database.write() as session:
+        conversation = locked(session, session.query(Message).first().conversation_id)
+        rows = (("system", "Anna has joined.", {}), ("agent", "Let me look.", {"name": "Anna"}))
+        for author, text, custom in rows:
+            row = new_message(conversation, author=author, text=text, state="sent", now=clock())
+            row.content = {"custom": custom}
+            session.add(row)
+
+    await expect(chat.log.get_by_text("Anna has joined.")).to_be_visible()
+    await expect(chat.log.locator(".agent .name")).to_have_text("Anna")
+    await expect(chat.log.locator(".agent .bubble")).to_have_text("Let me look.")
