@@ -92,8 +92,11 @@ class Chat:
         return self.page.locator("#messages .message.assistant")
 
     def _wait_for_answer(self, before: int) -> None:
-        expect(self._said.nth(before)).to_be_visible(timeout=ANSWER_MS)
-        expect(self._status).to_be_empty(timeout=ANSWER_MS)
+        try:
+            expect(self._said.nth(before)).to_be_visible(timeout=ANSWER_MS)
+            expect(self._status).to_be_empty(timeout=ANSWER_MS)
+        except AssertionError:
+            raise NoPicture("The assistant did not answer: the product's log says why.") from None
 
 
 def take_pictures(browser: Browser, address: str) -> list[Path]:

@@ -289,10 +289,9 @@ async def test_a_person_who_joins_is_named(chat: Chat, database: Database, clock
     await chat.ask("hello")
     with database.write() as session:
         conversation = locked(session, session.query(Message).first().conversation_id)
-        rows = (("system", "Anna has joined.", {}), ("agent", "Let me look.", {"name": "Anna"}))
-        for author, text, custom in rows:
+        for author, text in (("system", "Anna has joined."), ("agent", "Let me look.")):
             row = new_message(conversation, author=author, text=text, state="sent", now=clock())
-            row.content = {"custom": custom}
+            row.content = {"custom": {"name": "Anna"}}
             session.add(row)
 
     await expect(chat.log.get_by_text("Anna has joined.")).to_be_visible()

@@ -10,8 +10,8 @@ import psutil
 import pytest
 from sqlalchemy import func, select
 
-from returnsdesk.cli.errors import CommandError
 from returnsdesk.db.models import Message, Order, Reservation, Return, Variant
+from returnsdesk.desk_client import DeskCallFailed
 from returnsdesk.supervisor import PROCESSES
 from tests.servers.product import Product, Shopper
 
@@ -73,7 +73,7 @@ def _answer_after_all(shopper: Shopper) -> str:
     answer: str | None = None
     while answer is None:
         assert time.monotonic() < deadline, "the desk did not come back"
-        with suppress(CommandError):
+        with suppress(DeskCallFailed):
             answer = shopper.hears(SECONDS_TO_COME_BACK)
     return answer
 

@@ -41,7 +41,7 @@ HYPOTHETICAL = ("CONTRIBUTING.md",)
 # Made by the set-up or while the product runs.
 MADE_LATER = ("models/", "var/", ".tools", ".venv")
 
-_LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+_LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)|<(?:img|a) (?:src|href)=\"([^\"]+)\"")
 _FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _VARIABLE = re.compile(r"^([A-Z][A-Z0-9_]*)=")
@@ -131,7 +131,7 @@ def settings_in(text: str) -> Iterator[str]:
 
 def lost_links(text: str, folder: Path) -> list[str]:
     """Relative links and pictures of a text that lead nowhere from its folder."""
-    targets = _LINK.findall(_FENCE.sub("", text))
+    targets = [markdown or html for markdown, html in _LINK.findall(_FENCE.sub("", text))]
     local = [target for target in targets if not re.match(r"[a-z]+:", target)]
     return [target for target in local if not (folder / unquote(target.partition("#")[0])).exists()]
 
@@ -225,7 +225,9 @@ def test_a_setting_that_does_not_exist_is_found(text: str) -> None:
 
 
 def test_a_link_picture_or_file_that_does_not_exist_is_found() -> None:
-    text = "![a](docs/pictures/none.png) [b](docs/none.md#part) [c](README.md) `docs/none.md` `data/nlu/`"
+    text = "![a](docs/none.png) [b](docs/none.md#part) [c](README.md) `docs/none.md` `data/nlu/`"
+    html = '<img src="docs/picture.png" width="20%">'
 
-    assert lost_links(text, PROJECT_ROOT) == ["docs/pictures/none.png", "docs/none.md#part"]
+    assert lost_links(text, PROJECT_ROOT) == ["docs/none.png", "docs/none.md#part"]
+    assert lost_links(html, PROJECT_ROOT) == ["docs/picture.png"]
     assert lost_files(text, PROJECT_ROOT) == ["docs/none.md"]

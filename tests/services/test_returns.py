@@ -20,7 +20,7 @@ from returnsdesk.db.models import (
 from returnsdesk.services import exchanges, refunds, returns
 from returnsdesk.services.errors import Conflict, NotAllowed, NotFound, ServiceError
 from returnsdesk.services.returns import RequestedLine, ReturnRequest
-from tests.services.conftest import NOW
+from tests.services.shop import NOW
 
 SHOES, SHIRTS = "LL-1-1", "LL-2-1"
 

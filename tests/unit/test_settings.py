@@ -181,3 +181,12 @@ def test_a_line_that_would_count_for_nothing_is_an_error(
     broken.write_text(text, encoding="utf-8")
     with pytest.raises(SettingsError, match=complaint):
         load_settings(_env_file=broken)
+
+
+def test_rate_limits_are_lifted_in_demo_mode_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIFT_RATE_LIMITS", "true")
+    assert load_settings().lift_rate_limits
+
+    monkeypatch.setenv("DEMO_MODE", "false")
+    with pytest.raises(SettingsError, match=r"LIFT_RATE_LIMITS .* needs DEMO_MODE"):
+        load_settings()
