@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     )
     redis_url: str = Field(
         "",
-        description="Redis for several desk or Rasa processes; empty keeps everything in one process each.",
+        description="Redis server that `returnsdesk doctor` looks at; no process uses it yet.",
     )
     smtp_url: str = Field(
         "",

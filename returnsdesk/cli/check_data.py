@@ -13,7 +13,7 @@ from returnsdesk.cli.errors import FAILED
 from returnsdesk.services import policies
 from returnsdesk.settings import PROJECT_ROOT
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -11,7 +11,7 @@ from returnsdesk import model
 from returnsdesk.cli.errors import CommandError
 from returnsdesk.settings import load_settings
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @app.command()

@@ -44,7 +44,7 @@ def add(
             actor=ACTOR,
             now=now(),
         )
-    _say(account, "can log in now", as_json)
+    _say(account, "has an account now", as_json)
 
 
 @app.command("list")

@@ -12,7 +12,7 @@ from returnsdesk.cli.console import err
 from returnsdesk.cli.errors import CommandError
 from returnsdesk.settings import Settings, load_settings
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -18,7 +18,7 @@ from returnsdesk.db.session import Database
 from returnsdesk.services import sample_shop
 from returnsdesk.settings import Settings, load_settings
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 # Rasa alone takes up to 40 seconds to load on a small machine.
 READY_SECONDS = 180.0
@@ -39,7 +39,7 @@ def up() -> None:
     database = Database(settings.resolved_database_url)
     with err.status("Bringing the database up to date ..."):
         migrate.upgrade(database)
-    if settings.demo_mode:
+    if settings.demo_mode and sample_shop.is_wanted(database):
         _load_sample_shop(database)
     model_path = model.model_path(settings)
     if not model_path.is_file():

@@ -108,6 +108,13 @@ def seed(database: Database, *, now: datetime, progress: Progress | None = None)
     return SeedReport(today, orders, len(entries), was_there_already=False)
 
 
+def is_wanted(database: Database) -> bool:
+    """Whether the database is empty, or a seeding of it was cut off; a shop of one's own is left alone."""
+    with database.read() as session:
+        has_orders = session.scalar(select(Order.id).limit(1)) is not None
+        return not has_orders or _day_begun(session) is not None
+
+
 def _order_records() -> Iterator[dict[str, Any]]:
     for line in (SHOP_FOLDER / ORDERS_FILE).read_text(encoding="utf-8").splitlines():
         yield json.loads(line)

@@ -1,6 +1,7 @@
 """Proof of identity: what counts as proof, what a wrong one does, and what comes after it."""
 
 import pytest
+from rasa_sdk.executor import CollectingDispatcher
 from sqlalchemy import select
 
 from actions.identity import (
@@ -9,7 +10,7 @@ from actions.identity import (
     ValidateIdentityForm,
     needs_identity,
 )
-from returnsdesk.db.models import OutboxJob
+from returnsdesk.db.models import Order, OutboxJob
 from returnsdesk.db.session import Database
 from tests.actions.conftest import Answer, Talk
 
@@ -22,14 +23,16 @@ def asked(talk: Talk, text: str, intent: str = "inform", **more: str) -> Answer:
 
 
 def is_proven(talk: Talk) -> bool:
-    from rasa_sdk.executor import CollectingDispatcher
-
     return not needs_identity(talk.turn(CollectingDispatcher()))
 
 
 @pytest.mark.parametrize(
     "text",
-    ["LL-1, 1071 KV", "postcode 1071kv and order ll 1", "my order is LL-1 and I live at 1071 KV"],
+    [
+        "LL-10001, 1071 KV",
+        "postcode 1071kv and order ll 10001",
+        "my order is LL-10001 and I live at 1071 KV",
+    ],
 )
 def test_order_number_and_postcode_open_the_order(talk: Talk, text: str) -> None:
     assert asked(talk, text).slots["identity_proof"] == "verified"
@@ -37,9 +40,9 @@ def test_order_number_and_postcode_open_the_order(talk: Talk, text: str) -> None
 
 
 def test_postcode_is_asked_for_after_the_number_alone(talk: Talk) -> None:
-    answer = asked(talk, "LL-1")
+    answer = asked(talk, "LL-10001")
     assert answer.slots["identity_question"] == "postcode"
-    assert "LL-1" in talk.runs(AskIdentityProof()).text
+    assert "LL-10001" in talk.runs(AskIdentityProof()).text
     assert asked(talk, "1071KV").slots["identity_proof"] == "verified"
 
 
@@ -47,39 +50,39 @@ def test_five_digits_asked_for_as_a_postcode_are_no_order_number(
     talk: Talk, shop: Database
 ) -> None:
     with shop.write() as session:
-        from returnsdesk.db.models import Order
-
-        session.scalars(select(Order).where(Order.number == "LL-1")).one().postcode_norm = "50672"
-    asked(talk, "LL-1")
+        session.scalars(
+            select(Order).where(Order.number == "LL-10001")
+        ).one().postcode_norm = "50672"
+    asked(talk, "LL-10001")
     assert asked(talk, "50672").slots["identity_proof"] == "verified"
 
 
 def test_five_digits_beside_an_order_number_are_the_postcode(talk: Talk, shop: Database) -> None:
     with shop.write() as session:
-        from returnsdesk.db.models import Order
-
-        session.scalars(select(Order).where(Order.number == "LL-1")).one().postcode_norm = "50672"
-    assert asked(talk, "LL-1 50672").slots["identity_proof"] == "verified"
+        session.scalars(
+            select(Order).where(Order.number == "LL-10001")
+        ).one().postcode_norm = "50672"
+    assert asked(talk, "LL-10001 50672").slots["identity_proof"] == "verified"
 
 
 def test_another_order_number_replaces_the_one_before(talk: Talk) -> None:
-    asked(talk, "LL-77")
-    answer = asked(talk, "sorry, it is LL-1")
-    assert answer.slots["identity_order_number"] == "LL-1"
+    asked(talk, "LL-10077")
+    answer = asked(talk, "sorry, it is LL-10001")
+    assert answer.slots["identity_order_number"] == "LL-10001"
     assert not answer.texts
 
 
 def test_unknown_number_and_wrong_postcode_sound_the_same(talk: Talk) -> None:
-    wrong_postcode = asked(talk, "LL-1, 9999 ZZ")
-    unknown_number = asked(talk, "LL-404, 1071 KV")
+    wrong_postcode = asked(talk, "LL-10001, 9999 ZZ")
+    unknown_number = asked(talk, "LL-10404, 1071 KV")
     assert wrong_postcode.text == unknown_number.text != ""
     assert not is_proven(talk)
 
 
 def test_too_many_tries_close_the_form_and_offer_a_person(talk: Talk) -> None:
     for _ in range(5):
-        asked(talk, "LL-1, 9999 ZZ")
-    answer = asked(talk, "LL-1, 1071 KV")
+        asked(talk, "LL-10001, 9999 ZZ")
+    answer = asked(talk, "LL-10001, 1071 KV")
     assert "too many tries" in answer.text
     assert list(answer.choices) == ["Talk to a person"]
     assert answer.slots["requested_slot"] is None
@@ -122,7 +125,7 @@ def test_stop_leaves_the_form_and_forgets_the_task(talk: Talk) -> None:
 
 
 def test_proof_in_the_first_message_is_not_asked_for_again(talk: Talk) -> None:
-    talk.says("where is my return? order LL-1, 1071 KV", "returns_status")
+    talk.says("where is my return? order LL-10001, 1071 KV", "returns_status")
     answer = talk.runs(ValidateIdentityForm())
     assert answer.slots["identity_proof"] == "verified"
     assert not answer.texts
@@ -130,7 +133,7 @@ def test_proof_in_the_first_message_is_not_asked_for_again(talk: Talk) -> None:
 
 def test_task_goes_on_after_the_proof(talk: Talk) -> None:
     talk.slots["resume_task"] = "action_refunds_status"
-    asked(talk, "LL-1, 1071 KV")
+    asked(talk, "LL-10001, 1071 KV")
     answer = talk.runs(ActionIdentityResume())
     assert answer.next_action == "action_refunds_status"
     assert answer.slots["resume_task"] is None

@@ -5,7 +5,11 @@ import pytest
 from actions.conversation import ActionGreet, ActionNotUnderstood, ActionOutOfScope
 from actions.policy import ActionPolicyCost, ActionPolicyRefundTime, ActionPolicyWindow
 from actions.status import (
-    ActionExchangesStatus, ActionOrdersStatus, ActionRefundsAmount, ActionRefundsStatus, ActionReturnsStatus,
+    ActionExchangesStatus,
+    ActionOrdersStatus,
+    ActionRefundsAmount,
+    ActionRefundsStatus,
+    ActionReturnsStatus,
 )  # fmt: skip
 from returnsdesk.db.session import Database
 from returnsdesk.services import returns
@@ -14,7 +18,7 @@ from tests.actions.conftest import Talk
 from tests.services.shop import NOW
 
 
-def registered(shop: Database, line: RequestedLine, order: str = "LL-1") -> str:
+def registered(shop: Database, line: RequestedLine, order: str = "LL-10001") -> str:
     settlement = "original" if line.outcome == "refund" else None
     request = ReturnRequest(order, (line,), settlement, f"key-{order}")
     return returns.create(shop, request, actor="shopper", channel="web", now=NOW).rma_number
@@ -78,7 +82,7 @@ def test_exchange_owes_no_money(anna: Talk, shop: Database) -> None:
 
 def test_return_named_by_number_is_the_one_reported(anna: Talk, shop: Database) -> None:
     first = registered(shop, REFUND)
-    second = registered(shop, RequestedLine("LL-2-1", 1, "style", "refund"), "LL-2")
+    second = registered(shop, RequestedLine("LL-2-1", 1, "style", "refund"), "LL-10002")
     anna.says(f"what about {second}?", "returns_status")
     answer = anna.runs(ActionReturnsStatus()).text
     assert second in answer
@@ -98,18 +102,18 @@ def test_refund_is_told_with_its_amount_and_ways(anna: Talk, shop: Database) -> 
 
 
 def test_orders_are_told_with_parcel_and_day(anna: Talk) -> None:
-    anna.says("where is LL-1?", "orders_status")
+    anna.says("where is LL-10001?", "orders_status")
     answer = anna.runs(ActionOrdersStatus()).text
-    assert "LL-1" in answer
+    assert "LL-10001" in answer
     assert "T-LL-1" in answer
     assert "5 June" in answer
-    assert "LL-2" not in answer
+    assert "LL-10002" not in answer
 
 
 def test_window_names_the_last_day_of_the_shoppers_own_item(anna: Talk) -> None:
     anna.says("until when can I return the sneakers?", "policy_window")
     answer = anna.runs(ActionPolicyWindow()).text
-    assert "LL-1" in answer
+    assert "LL-10001" in answer
     # Thirty days after the delivery on 5 June is a Sunday.
     assert "6 July" in answer
 
