@@ -11,7 +11,7 @@ from actions.identity import ask_identity_for, needs_identity
 from actions.turn import Button, DeskAction, Turn, database, handover_button, offer
 from returnsdesk import formatting
 from returnsdesk.domain import states, windows
-from returnsdesk.domain.mentions import find_mentions, normalise_order_number
+from returnsdesk.domain.mentions import find_mentions, order_number_spellings
 from returnsdesk.services import identity, orders, status
 from returnsdesk.services.status import Standing
 
@@ -98,7 +98,7 @@ class ActionOrdersStatus(DeskAction):
             scope = identity.scope_of(session, turn.conversation_id, turn.now)
             found = orders.orders_of(session, scope, turn.now) if scope else []
         numbers = _mentioned(turn, "order_number")
-        named = [order for order in found if normalise_order_number(order.number) in numbers]
+        named = [order for order in found if numbers & {*order_number_spellings(order.number)}]
         chosen = named or found[:MOST_REPORTED]
         if not chosen:
             turn.say("orders_none")
@@ -142,7 +142,7 @@ def _standings(turn: Turn) -> list[Standing]:
 
 def _numbers_of(standing: Standing) -> set[str]:
     document = standing.document
-    return {document.rma_number, normalise_order_number(document.order_number)}
+    return {document.rma_number, *order_number_spellings(document.order_number)}
 
 
 def _mentioned_numbers(turn: Turn) -> set[str]:

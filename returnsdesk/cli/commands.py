@@ -35,6 +35,7 @@ COMMANDS = {
     ),
     "seed": Entry("returnsdesk.cli.seed", "Load the sample shop with a return at every stage."),
     "migrate": Entry("returnsdesk.cli.schema", "Bring the database's schema up to date."),
+    "case": Entry("returnsdesk.cli.cases", "Show and close what waits for a person."),
     "staff": Entry("returnsdesk.cli.staff", "Manage the support team's accounts."),
     "policy": Entry("returnsdesk.cli.policy", "Check the returns policy."),
     "train": Entry(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from returnsdesk.db.models import Case
+from returnsdesk.db.models import Case, Message
 from returnsdesk.db.session import Database
 from returnsdesk.services import events
+from returnsdesk.services.errors import NotFound
 
 
 def open_case(
@@ -47,3 +50,63 @@ def open_case(
             after={"reason": reason, "priority": priority}, conversation_id=conversation_id,
         )  # fmt: skip
         return case.id
+
+
+@dataclass(frozen=True)
+class CaseView:
+    """A case as lists show it."""
+
+    number: int
+    reason: str
+    priority: str
+    status: str
+    summary: str
+    conversation_id: str | None
+    created_at: datetime
+
+
+def open_cases(session: Session) -> list[CaseView]:
+    """The cases that wait, urgent ones first, then by age."""
+    rows = session.scalars(select(Case).where(Case.status == "open").order_by(Case.created_at))
+    views = [_view(case) for case in rows]
+    return sorted(views, key=lambda view: view.priority != "high")
+
+
+def transcript(
+    session: Session, case_number: int
+) -> tuple[CaseView, list[tuple[datetime, str, str]]]:
+    """A case with its conversation so far: when, who, what. Raises `NotFound`."""
+    case = session.get(Case, case_number)
+    if case is None:
+        raise NotFound("CASE_UNKNOWN", f"there is no case {case_number}")
+    rows = session.scalars(
+        select(Message).where(Message.conversation_id == case.conversation_id).order_by(Message.seq)
+    )
+    return _view(case), [(row.created_at, row.author, row.text) for row in rows]
+
+
+def close_case(database: Database, case_number: int, *, actor: str, now: datetime) -> CaseView:
+    """Take a case off the list; a second call changes nothing. Raises `NotFound`."""
+    with database.write() as session:
+        case = session.get(Case, case_number, with_for_update=True)
+        if case is None:
+            raise NotFound("CASE_UNKNOWN", f"there is no case {case_number}")
+        if case.status == "open":
+            case.status = "closed"
+            events.record(
+                session, actor=actor, command="close_case", document="case", document_id=case.id, now=now,
+                before={"status": "open"}, after={"status": "closed"}, conversation_id=case.conversation_id,
+            )  # fmt: skip
+        return _view(case)
+
+
+def _view(case: Case) -> CaseView:
+    return CaseView(
+        number=case.id,
+        reason=case.reason,
+        priority=case.priority,
+        status=case.status,
+        summary=case.summary,
+        conversation_id=case.conversation_id,
+        created_at=case.created_at,
+    )

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from returnsdesk.db.models import Customer, IdentityAttempt, OneTimeCode, Order, VerifiedSession
 from returnsdesk.db.session import Database
-from returnsdesk.domain.mentions import normalise_email, normalise_order_number, normalise_postcode
+from returnsdesk.domain.mentions import normalise_email, normalise_postcode, order_number_spellings
 from returnsdesk.services import outbox
 from returnsdesk.services.errors import NotAllowed
 
@@ -185,10 +185,13 @@ def check_order_and_postcode(
     database: Database, conversation_id: str, order_number: str, postcode: str, *, now: datetime
 ) -> bool:
     """Open one order by its number and the postcode it went to; False, and counted, when they do not match."""
-    number = normalise_order_number(order_number)
+    spellings = order_number_spellings(order_number)
+    # Failures count for an order however its number was written.
+    number = min(spellings, key=len)
     with database.write() as session:
         _refuse_when_locked(session, conversation_id, number, now)
-        order = session.scalars(select(Order).where(Order.number_norm == number)).one_or_none()
+        found = session.scalars(select(Order).where(Order.number_norm.in_(spellings))).all()
+        order = min(found, key=lambda each: spellings.index(each.number_norm), default=None)
         expected = order.postcode_norm if order else ""
         is_right = hmac.compare_digest(expected.encode(), normalise_postcode(postcode).encode())
         if order is None or not expected or not is_right:

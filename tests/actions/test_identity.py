@@ -145,3 +145,9 @@ def test_nothing_is_opened_without_proof(talk: Talk) -> None:
     answer = talk.runs(ActionIdentityResume())
     assert answer.next_action is None
     assert not answer.texts
+
+
+def test_tries_count_for_an_order_however_its_number_is_written(talk: Talk) -> None:
+    for number in ("LL-10001", "LL10001", "ll 10001", "LL-10001", "LL10001"):
+        asked(talk, f"{number}, 9999 ZZ")
+    assert "too many tries" in asked(talk, "LL-10001, 1071 KV").text

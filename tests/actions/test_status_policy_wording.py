@@ -158,3 +158,15 @@ def test_answers_are_in_the_shoppers_language(talk: Talk, language: str) -> None
     in_english = talk.runs(ActionGreet()).text
     talk.language = language
     assert talk.runs(ActionGreet()).text != in_english
+
+
+@pytest.mark.parametrize("number", ["LL-10002", "ll10002", "LL 10002"])
+def test_order_number_is_known_however_it_is_written(
+    anna: Talk, shop: Database, number: str
+) -> None:
+    registered(shop, REFUND)
+    second = registered(shop, RequestedLine("LL-2-1", 1, "style", "refund"), "LL-10002")
+    anna.says(f"what about the return of {number}?", "returns_status")
+    answer = anna.runs(ActionReturnsStatus()).text
+    assert second in answer
+    assert "LL-10001" not in answer
