@@ -14,7 +14,8 @@ class Measurements(LazyGroup):
         "turns": Entry("returnsdesk.cli.bench_turns", "How fast the running product answers."),
         "import": Entry("returnsdesk.cli.bench_import", "Orders that an import loads in a second."),
         "widget": Entry(
-            "returnsdesk.cli.bench_widget", "How fast the chat appears on a shop's page."
+            "returnsdesk.cli.bench_widget",
+            "Time until the chat's button is there, until the chat is open and until the first reply.",
         ),
     }
 

@@ -15,7 +15,7 @@ from returnsdesk.db.session import Database
 from tests.actions.conftest import Answer, Talk
 
 
-def asked(talk: Talk, text: str, intent: str = "inform", **more: str) -> Answer:
+def asked(talk: Talk, text: str, intent: str = "inform", **more: Any) -> Answer:
     """An answer to the form's question."""
     talk.slots["requested_slot"] = "identity_proof"
     talk.says(text, intent, **more)

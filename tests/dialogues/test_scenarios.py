@@ -1,9 +1,9 @@
 """Conversations as shoppers have them, through the running product; each file in a language's folder is one.
 
 `shopper` is a customer's id in the shop or `guest`. A turn `says` a text or `presses` a button, the newest (or with
-`presses_oldest` the oldest) whose label begins so; `hears` are parts of the answer, `once` parts that stand in it once, `never` parts that must not be in
-it, `buttons` labels in their order (all of them, or the first ones with `...` at the end). `{mailed_code}` stands for
-the code that came by mail. `record` is what the database holds afterwards.
+`presses_oldest` the oldest) whose label begins so. `hears` are parts of the answer, `once` parts that stand in it once,
+`never` parts that must not be in it, `buttons` labels in their order (all of them, or the first ones with `...` at the
+end). `{mailed_code}` stands for the code that came by mail. `record` is what the database holds afterwards.
 """
 
 from __future__ import annotations
