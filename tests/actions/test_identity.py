@@ -1,5 +1,7 @@
 """Proof of identity: what counts as proof, what a wrong one does, and what comes after it."""
 
+from typing import Any
+
 import pytest
 from rasa_sdk.executor import CollectingDispatcher
 from sqlalchemy import select
