@@ -43,15 +43,35 @@ MASKS = {
 """What stands in the text for a mention: its kind tells something of the intent, its letters would drown the rest."""
 
 
+# What a number is called in front of it ("for order no. LL-10234"), in the five languages.
+_CALLED = re.compile(
+    r"(?:\b(?:orders?|bestelling|bestellung|bestilling|ordren?|zamówieni[ea]|zamowieni[ea]|postcode|postleitzahl|plz|"
+    r"postnummer|kod pocztowy|number|nummer|numer|no|nr)\b[\s.:#-]*){1,3}$",
+    re.IGNORECASE,
+)
+# From here on the words around a number tell what is wanted; without them the number itself is the answer.
+_ENOUGH_WORDS = 3
+
+
 def masked(text: str) -> str:
-    """The text with order numbers, addresses and codes replaced by a short sign of their kind."""
+    """The text without order numbers, addresses and codes, which shoppers add to any wish.
+
+    Where little else is said they are the message: a short sign of their kind stands for each then.
+    """
     parts: list[str] = []
+    kinds: list[str] = []
     place = 0
     for mention in sorted(find_mentions(text), key=lambda mention: mention.start):
         if mention.kind in MASKS and mention.start >= place:
-            parts += [text[place : mention.start], MASKS[mention.kind]]
+            parts.append(text[place : mention.start])
+            kinds.append(mention.kind)
             place = mention.end
-    return "".join([*parts, text[place:]])
+    parts.append(text[place:])
+    around = " ".join([*(_CALLED.sub("", part) for part in parts[:-1]), parts[-1]])
+    if not kinds or len(re.findall(r"[^\W\d_]{2,}", around)) >= _ENOUGH_WORDS:
+        return around
+    signs = [MASKS[kind] for kind in kinds]
+    return "".join(part + sign for part, sign in zip(parts, [*signs, ""], strict=True))
 
 
 def folded(text: str) -> str:
