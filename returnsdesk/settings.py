@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import hmac
 import os
+import re
 import secrets
 import tempfile
 from functools import cached_property
@@ -85,6 +86,47 @@ class Settings(BaseSettings):
     mail_from: str = Field(
         "returns@lundlinde.example", description="Sender address of the shop's mail."
     )
+    brand_colour: str = Field(
+        "#1f4f46",
+        description="Main colour of mails and of the shopper's tracking page, as #rrggbb.",
+    )
+    brand_logo_url: str = Field(
+        "",
+        description="Address of the shop's logo on mails and the tracking page; empty shows the name.",
+    )
+    tracking_link_days: int = Field(
+        90,
+        ge=1,
+        le=730,
+        description="How long a link to a return's tracking page is valid, in days.",
+    )
+    carrier: str = Field(
+        "embedded",
+        description="Who makes return labels: embedded (labels without postage), sendcloud, or none.",
+    )
+    carrier_webhook_secret: SecretStr | None = Field(
+        None,
+        description="Signs what carriers report at /hooks/carrier/...; derived from SECRET_KEY when empty.",
+    )
+    sendcloud_url: str = Field(
+        "https://panel.sendcloud.sc/api/v3", description="Address of Sendcloud's API."
+    )
+    sendcloud_public_key: str = Field("", description="Public key of the Sendcloud integration.")
+    sendcloud_secret_key: SecretStr | None = Field(
+        None, description="Secret key of the Sendcloud integration; also signs its webhooks."
+    )
+    payment_url: str = Field(
+        "",
+        description="Address of the shop's payment service (docs/providers.md); empty uses the stand-in in demo mode.",
+    )
+    payment_token: SecretStr | None = Field(
+        None, description="Bearer token for the payment service."
+    )
+    sms_url: str = Field(
+        "",
+        description="Address of an SMS service (docs/providers.md); empty keeps texts in VAR_DIR/sms.",
+    )
+    sms_token: SecretStr | None = Field(None, description="Bearer token for the SMS service.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     class Config:
@@ -99,6 +141,18 @@ class Settings(BaseSettings):
     def _known_language(cls, value: str) -> str:
         if value not in LANGUAGES:
             raise ValueError(f"must be one of {', '.join(LANGUAGES)}")
+        return value
+
+    @validator("brand_colour")
+    def _colour(cls, value: str) -> str:
+        if not re.fullmatch(r"#[0-9a-fA-F]{6}", value):
+            raise ValueError("must be a colour such as #1f4f46")
+        return value
+
+    @validator("carrier")
+    def _known_carrier(cls, value: str) -> str:
+        if value not in ("embedded", "sendcloud", "none"):
+            raise ValueError("must be embedded, sendcloud or none")
         return value
 
     @validator("lift_rate_limits")
@@ -150,6 +204,13 @@ class Settings(BaseSettings):
         if self.shop_login_secret and self.shop_login_secret.get_secret_value():
             return self.shop_login_secret.get_secret_value()
         return self.derived_secret("shop-login")
+
+    @property
+    def carrier_webhook_key(self) -> str:
+        """Key that signs what a carrier reports."""
+        if self.carrier_webhook_secret and self.carrier_webhook_secret.get_secret_value():
+            return self.carrier_webhook_secret.get_secret_value()
+        return self.derived_secret("carrier-webhook")
 
     @property
     def rasa_channel_token(self) -> str:

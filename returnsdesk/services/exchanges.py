@@ -104,7 +104,7 @@ def decide_for(session: Session, document: Return) -> None:
     if document.exchange is None:
         return
     for line in document.exchange.lines:
-        accepted = line.return_line.accepted
+        accepted = line.return_line.accepted if line.return_line else 0
         if accepted < line.quantity:
             stock.release(session, line.reservation)
             if accepted:
@@ -152,7 +152,7 @@ def _add_line(
                 quantity=line.quantity,
                 state="held",
                 expires_at=max(
-                    now + timedelta(days=policy.exchange.reserve_days), exchange.return_.ship_by
+                    now + timedelta(days=policy.exchange.reserve_days), line.return_.ship_by
                 ),
             ),
         )

@@ -24,10 +24,11 @@ from returnsdesk.clients.payment import EmbeddedPayments, PaymentFailed
 from returnsdesk.db.base import mapper_registry
 from returnsdesk.db.models import Order, OutboxJob, RefundPart, Return
 from returnsdesk.db.session import Database
+from returnsdesk.jobs.context import JobContext
 from returnsdesk.services import conversations, identity, outbox, refunds, returns, sample_shop
 from returnsdesk.settings import LANGUAGES, Settings, SettingsError, load_settings
 from returnsdesk.texts import render
-from returnsdesk.worker import Worker, handlers_for
+from returnsdesk.worker import Worker, handlers_for, timers_for
 from tests.desk.shopper import eventually
 from tests.servers.smtp import SmtpServer
 
@@ -84,8 +85,8 @@ def worker_of(
     settings: Settings, database: Database, payments: Payments | None = None, **changes: Any
 ) -> Worker:
     settings = settings.copy(update=changes)
-    handlers = handlers_for(settings, database, mailer_for(settings), payments or Payments())
-    return Worker(database, handlers, clock=lambda: NOW)
+    context = JobContext(settings, database, mailer_for(settings), payments or Payments())
+    return Worker(database, handlers_for(context), clock=lambda: NOW, timers=timers_for(context))
 
 
 def ask_for_code(database: Database, language: str = "en", address: str = SHOPPER) -> str:

@@ -1,5 +1,6 @@
 """All tables in one place, so that migrations and callers see the same set."""
 
+from returnsdesk.db.models.claims import Claim, ClaimEvidence, ClaimLine, Withdrawal, WithdrawalLine
 from returnsdesk.db.models.conversations import (
     ButtonToken,
     Conversation,
@@ -12,20 +13,19 @@ from returnsdesk.db.models.conversations import (
     VerifiedSession,
 )
 from returnsdesk.db.models.documents import (
-    Case,
-    Event,
+    CarrierEvent,
     Exchange,
     ExchangeLine,
     InboundParcel,
     Inspection,
-    OutboxJob,
-    Refund,
-    RefundPart,
+    ParcelLabel,
     Reservation,
     Return,
     ReturnLine,
     UnitClaim,
 )
+from returnsdesk.db.models.money import Refund, RefundPart, StoreCredit
+from returnsdesk.db.models.operations import Case, Event, Notification, OutboxJob, Override
 from returnsdesk.db.models.shop import (
     Customer,
     Order,
@@ -42,7 +42,11 @@ from returnsdesk.db.models.shop import (
 
 __all__ = [
     "ButtonToken",
+    "CarrierEvent",
     "Case",
+    "Claim",
+    "ClaimEvidence",
+    "ClaimLine",
     "Conversation",
     "Customer",
     "Draft",
@@ -54,11 +58,14 @@ __all__ = [
     "InboundParcel",
     "Inspection",
     "Message",
+    "Notification",
     "OneTimeCode",
     "Order",
     "OrderLine",
     "OrderUnit",
     "OutboxJob",
+    "Override",
+    "ParcelLabel",
     "Payment",
     "PaymentMethod",
     "PolicyVersion",
@@ -71,7 +78,10 @@ __all__ = [
     "Shipment",
     "StaffAccount",
     "StockItem",
+    "StoreCredit",
     "UnitClaim",
     "Variant",
     "VerifiedSession",
+    "Withdrawal",
+    "WithdrawalLine",
 ]

@@ -1,17 +1,19 @@
-"""Documents of the returns desk: returns, exchanges, reservations, refunds, the unit ledger and the event log."""
+"""Documents about goods: returns, exchanges, reservations, parcels, inspections and the unit ledger."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import (
     JSON,
     CheckConstraint,
     Column,
+    Date,
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     String,
     Text,
     UniqueConstraint,
@@ -20,7 +22,11 @@ from sqlalchemy import (
 from sqlalchemy.orm import relationship
 
 from returnsdesk.db.base import Base, Mapped, UTCDateTime
-from returnsdesk.db.models.shop import Order, OrderLine, OrderUnit, Payment, Variant
+from returnsdesk.db.models.shop import Order, OrderLine, OrderUnit, Variant
+
+if TYPE_CHECKING:
+    from returnsdesk.db.models.claims import Claim, ClaimLine, Withdrawal
+    from returnsdesk.db.models.money import Refund
 
 
 class Return(Base):
@@ -35,20 +41,33 @@ class Return(Base):
     created_by: Mapped[str] = Column(String(120), nullable=False)
     channel: Mapped[str] = Column(String(20), nullable=False)
     status: Mapped[str] = Column(String(20), nullable=False, index=True)
+    # drop_off: label handed in at a parcel shop; pick_up: fetched at home; own_carrier: sent by the shopper's choice
+    method: Mapped[str] = Column(String(20), nullable=False, default="drop_off")
+    pick_up_on: Mapped[date | None] = Column(Date)
+    # Why goods come back that were not asked for by a return: a claim that was approved, a withdrawal.
+    claim_id: Mapped[int | None] = Column(ForeignKey("claims.id"), unique=True)
+    withdrawal_id: Mapped[int | None] = Column(ForeignKey("withdrawals.id"), unique=True)
     # original: back the way it was paid; store_credit: as credit at the shop; empty when every line is an exchange
     settlement: Mapped[str | None] = Column(String(20))
     fee_minor: Mapped[int] = Column(Integer, nullable=False, default=0)
     currency: Mapped[str] = Column(String(3), nullable=False)
     # The summary that the shopper said yes to; a second yes to the same summary finds this return.
     idempotency_key: Mapped[str] = Column(String(80), nullable=False, unique=True)
+    # When the shopper first asked, which is what counts for the window, and when the request was complete.
+    asked_at: Mapped[datetime | None] = Column(UTCDateTime)
     requested_at: Mapped[datetime] = Column(UTCDateTime, nullable=False)
     ship_by: Mapped[datetime] = Column(UTCDateTime, nullable=False)
     shipped_at: Mapped[datetime | None] = Column(UTCDateTime)
     arrived_at: Mapped[datetime | None] = Column(UTCDateTime)
     inspected_at: Mapped[datetime | None] = Column(UTCDateTime)
     closed_at: Mapped[datetime | None] = Column(UTCDateTime)
+    # Why it was declined or put on hold: a code, and the words that the shopper reads.
+    decision_code: Mapped[str | None] = Column(String(40))
+    decision_text: Mapped[str | None] = Column(Text)
 
     order: Mapped[Order] = relationship("Order")
+    claim: Mapped[Claim | None] = relationship("Claim", back_populates="return_")
+    withdrawal: Mapped[Withdrawal | None] = relationship("Withdrawal", back_populates="return_")
     lines: Mapped[list[ReturnLine]] = relationship(
         "ReturnLine",
         back_populates="return_",
@@ -65,7 +84,10 @@ class Return(Base):
         "InboundParcel", back_populates="return_", order_by="InboundParcel.id"
     )
 
-    __table_args__ = (CheckConstraint("fee_minor >= 0", name="fee_not_negative"),)
+    __table_args__ = (
+        CheckConstraint("fee_minor >= 0", name="fee_not_negative"),
+        CheckConstraint("method IN ('drop_off', 'pick_up', 'own_carrier')", name="known_method"),
+    )
 
 
 class ReturnLine(Base):
@@ -119,15 +141,21 @@ class UnitClaim(Base):
 
     id: Mapped[int] = Column(Integer, primary_key=True)
     order_unit_id: Mapped[int] = Column(ForeignKey("order_units.id"), nullable=False)
-    return_line_id: Mapped[int] = Column(ForeignKey("return_lines.id"), nullable=False, index=True)
+    # What holds the unit: a line of a return, or of a claim for goods that do not come back.
+    return_line_id: Mapped[int | None] = Column(ForeignKey("return_lines.id"), index=True)
+    claim_line_id: Mapped[int | None] = Column(ForeignKey("claim_lines.id"), index=True)
     state: Mapped[str] = Column(String(10), nullable=False)
     # Of the inspection: pending, accepted or rejected; money follows this alone.
     decision: Mapped[str] = Column(String(10), nullable=False, default="pending")
 
     unit: Mapped[OrderUnit] = relationship("OrderUnit")
-    return_line: Mapped[ReturnLine] = relationship("ReturnLine", back_populates="claims")
+    return_line: Mapped[ReturnLine | None] = relationship("ReturnLine", back_populates="claims")
+    claim_line: Mapped[ClaimLine | None] = relationship("ClaimLine", back_populates="unit_claims")
 
     __table_args__ = (
+        CheckConstraint(
+            "(return_line_id IS NULL) <> (claim_line_id IS NULL)", name="held_by_one_document"
+        ),
         CheckConstraint("state IN ('held', 'consumed', 'released')", name="known_state"),
         CheckConstraint("decision IN ('pending', 'accepted', 'rejected')", name="known_decision"),
         Index(
@@ -141,18 +169,26 @@ class UnitClaim(Base):
 
 
 class Exchange(Base):
-    """What goes out in place of returned units; it stands on the return that brings them back."""
+    """What goes out in place of units: it stands on the return that brings them back, or on a claim."""
 
     __tablename__ = "exchanges"
 
     id: Mapped[int] = Column(Integer, primary_key=True)
     number: Mapped[str] = Column(String(20), nullable=False, unique=True)
-    return_id: Mapped[int] = Column(ForeignKey("returns.id"), nullable=False, unique=True)
+    return_id: Mapped[int | None] = Column(ForeignKey("returns.id"), unique=True)
+    claim_id: Mapped[int | None] = Column(ForeignKey("claims.id"), unique=True)
     status: Mapped[str] = Column(String(20), nullable=False, index=True)
     tracking_number: Mapped[str | None] = Column(String(80))
     shipped_at: Mapped[datetime | None] = Column(UTCDateTime)
+    delivered_at: Mapped[datetime | None] = Column(UTCDateTime)
+    # none; due: the shopper pays it by a link until payment_due_at; paid; owed: goes back to the shopper; waived
+    difference_status: Mapped[str] = Column(String(10), nullable=False, default="none")
+    payment_reference: Mapped[str | None] = Column(String(120))
+    payment_url: Mapped[str | None] = Column(String(500))
+    payment_due_at: Mapped[datetime | None] = Column(UTCDateTime)
 
-    return_: Mapped[Return] = relationship("Return", back_populates="exchange")
+    return_: Mapped[Return | None] = relationship("Return", back_populates="exchange")
+    claim: Mapped[Claim | None] = relationship("Claim", back_populates="exchange")
     lines: Mapped[list[ExchangeLine]] = relationship(
         "ExchangeLine",
         back_populates="exchange",
@@ -160,22 +196,34 @@ class Exchange(Base):
         cascade="all, delete-orphan",
     )
 
+    __table_args__ = (
+        CheckConstraint("(return_id IS NULL) <> (claim_id IS NULL)", name="stands_on_one_document"),
+        CheckConstraint(
+            "difference_status IN ('none', 'due', 'paid', 'owed', 'waived')",
+            name="known_difference_status",
+        ),
+    )
+
 
 class ExchangeLine(Base):
-    """The replacement for one return line."""
+    """The replacement for one line of a return or claim."""
 
     __tablename__ = "exchange_lines"
 
     id: Mapped[int] = Column(Integer, primary_key=True)
     exchange_id: Mapped[int] = Column(ForeignKey("exchanges.id"), nullable=False, index=True)
-    return_line_id: Mapped[int] = Column(ForeignKey("return_lines.id"), nullable=False, unique=True)
+    return_line_id: Mapped[int | None] = Column(ForeignKey("return_lines.id"), unique=True)
+    claim_line_id: Mapped[int | None] = Column(ForeignKey("claim_lines.id"), unique=True)
     variant_id: Mapped[int] = Column(ForeignKey("variants.id"), nullable=False)
     quantity: Mapped[int] = Column(Integer, nullable=False)
     # New price less what was paid, for all units of the line; 0 where the policy swaps sizes at no difference.
     price_difference_minor: Mapped[int] = Column(Integer, nullable=False, default=0)
 
     exchange: Mapped[Exchange] = relationship("Exchange", back_populates="lines")
-    return_line: Mapped[ReturnLine] = relationship("ReturnLine", back_populates="exchange_line")
+    return_line: Mapped[ReturnLine | None] = relationship(
+        "ReturnLine", back_populates="exchange_line"
+    )
+    claim_line: Mapped[ClaimLine | None] = relationship("ClaimLine")
     variant: Mapped[Variant] = relationship("Variant")
     reservation: Mapped[Reservation] = relationship(
         "Reservation", back_populates="exchange_line", uselist=False, cascade="all, delete-orphan"
@@ -215,9 +263,48 @@ class InboundParcel(Base):
     return_id: Mapped[int] = Column(ForeignKey("returns.id"), nullable=False, index=True)
     carrier: Mapped[str] = Column(String(60), nullable=False)
     tracking_number: Mapped[str] = Column(String(80), nullable=False, unique=True)
+    # announced, in_transit, delivered, lost or voided; it only ever moves forward
     status: Mapped[str] = Column(String(20), nullable=False)
+    # What the carrier calls the parcel, and where its own tracking page is
+    carrier_reference: Mapped[str | None] = Column(String(120), index=True)
+    tracking_url: Mapped[str | None] = Column(String(500))
+    label_expires_at: Mapped[datetime | None] = Column(UTCDateTime)
+    last_event_at: Mapped[datetime | None] = Column(UTCDateTime)
 
     return_: Mapped[Return] = relationship("Return", back_populates="parcels")
+    label: Mapped[ParcelLabel | None] = relationship(
+        "ParcelLabel", back_populates="parcel", uselist=False, cascade="all, delete-orphan"
+    )
+
+
+class ParcelLabel(Base):
+    """The label of a parcel as the carrier gave it; `qr_text` is what a parcel shop scans instead of paper."""
+
+    __tablename__ = "parcel_labels"
+
+    parcel_id: Mapped[int] = Column(ForeignKey("inbound_parcels.id"), primary_key=True)
+    pdf: Mapped[bytes] = Column(LargeBinary, nullable=False)
+    qr_text: Mapped[str | None] = Column(String(500))
+    created_at: Mapped[datetime] = Column(UTCDateTime, nullable=False)
+
+    parcel: Mapped[InboundParcel] = relationship("InboundParcel", back_populates="label")
+
+
+class CarrierEvent(Base):
+    """Something that a carrier reported of a parcel; the same report twice is one row."""
+
+    __tablename__ = "carrier_events"
+
+    id: Mapped[int] = Column(Integer, primary_key=True)
+    carrier: Mapped[str] = Column(String(60), nullable=False)
+    event_id: Mapped[str] = Column(String(160), nullable=False)
+    tracking_number: Mapped[str] = Column(String(80), nullable=False, index=True)
+    # in_transit, delivered, lost, or whatever else the carrier says, which changes nothing
+    status: Mapped[str] = Column(String(40), nullable=False)
+    at: Mapped[datetime] = Column(UTCDateTime, nullable=False)
+    received_at: Mapped[datetime] = Column(UTCDateTime, nullable=False)
+
+    __table_args__ = (UniqueConstraint("carrier", "event_id"),)
 
 
 class Inspection(Base):
@@ -231,6 +318,8 @@ class Inspection(Base):
     # A: as new, back to stock; B: accepted, not resold as new; C: not accepted
     grade: Mapped[str] = Column(String(1), nullable=False)
     reason: Mapped[str | None] = Column(Text)
+    # Ids of photos
+    photos: Mapped[list[str]] = Column(JSON, nullable=False, default=list)
     inspector: Mapped[str] = Column(String(120), nullable=False)
     at: Mapped[datetime] = Column(UTCDateTime, nullable=False)
 
@@ -240,102 +329,3 @@ class Inspection(Base):
         CheckConstraint("quantity >= 1", name="quantity_positive"),
         CheckConstraint("grade IN ('A', 'B', 'C')", name="known_grade"),
     )
-
-
-class Refund(Base):
-    """Money decided to go back for a return; `closed` returns have all parts settled."""
-
-    __tablename__ = "refunds"
-
-    id: Mapped[int] = Column(Integer, primary_key=True)
-    return_id: Mapped[int] = Column(ForeignKey("returns.id"), nullable=False, index=True)
-    # One command, one key, at most one refund: document and sequence, never the amount.
-    idempotency_key: Mapped[str] = Column(String(80), nullable=False, unique=True)
-    amount_minor: Mapped[int] = Column(Integer, nullable=False)
-    currency: Mapped[str] = Column(String(3), nullable=False)
-    # items_minor, fee_minor, shipping_minor
-    breakdown: Mapped[dict[str, int]] = Column(JSON, nullable=False)
-    status: Mapped[str] = Column(String(20), nullable=False, index=True)
-    created_at: Mapped[datetime] = Column(UTCDateTime, nullable=False)
-    settled_at: Mapped[datetime | None] = Column(UTCDateTime)
-
-    return_: Mapped[Return] = relationship("Return", back_populates="refunds")
-    parts: Mapped[list[RefundPart]] = relationship(
-        "RefundPart",
-        back_populates="refund",
-        order_by="RefundPart.id",
-        cascade="all, delete-orphan",
-    )
-
-    __table_args__ = (CheckConstraint("amount_minor >= 0", name="amount_not_negative"),)
-
-
-class RefundPart(Base):
-    """The share of a refund that goes back by one payment, or as store credit when `payment_id` is empty."""
-
-    __tablename__ = "refund_parts"
-
-    id: Mapped[int] = Column(Integer, primary_key=True)
-    refund_id: Mapped[int] = Column(ForeignKey("refunds.id"), nullable=False, index=True)
-    payment_id: Mapped[int | None] = Column(ForeignKey("payments.id"), index=True)
-    amount_minor: Mapped[int] = Column(Integer, nullable=False)
-    idempotency_key: Mapped[str] = Column(String(80), nullable=False, unique=True)
-    status: Mapped[str] = Column(String(20), nullable=False)
-    provider_reference: Mapped[str | None] = Column(String(120))
-    settled_at: Mapped[datetime | None] = Column(UTCDateTime)
-
-    refund: Mapped[Refund] = relationship("Refund", back_populates="parts")
-    payment: Mapped[Payment | None] = relationship("Payment")
-
-    __table_args__ = (CheckConstraint("amount_minor > 0", name="amount_positive"),)
-
-
-class Case(Base):
-    """A matter that waits for a person of the support team."""
-
-    __tablename__ = "cases"
-
-    id: Mapped[int] = Column(Integer, primary_key=True)
-    conversation_id: Mapped[str | None] = Column(String(36), index=True)
-    reason: Mapped[str] = Column(String(40), nullable=False)
-    summary: Mapped[str] = Column(Text, nullable=False, default="")
-    status: Mapped[str] = Column(String(20), nullable=False, index=True)
-    priority: Mapped[str] = Column(String(10), nullable=False, default="normal")
-    created_at: Mapped[datetime] = Column(UTCDateTime, nullable=False)
-
-
-class Event(Base):
-    """One row for every change of state: who, which command, what it changed. Only ever added to."""
-
-    __tablename__ = "events_log"
-
-    id: Mapped[int] = Column(Integer, primary_key=True)
-    at: Mapped[datetime] = Column(UTCDateTime, nullable=False)
-    actor: Mapped[str] = Column(String(120), nullable=False)
-    command: Mapped[str] = Column(String(60), nullable=False)
-    document: Mapped[str] = Column(String(20), nullable=False)
-    document_id: Mapped[int] = Column(Integer, nullable=False)
-    before: Mapped[dict[str, Any]] = Column(JSON, nullable=False, default=dict)
-    after: Mapped[dict[str, Any]] = Column(JSON, nullable=False, default=dict)
-    conversation_id: Mapped[str | None] = Column(String(36), index=True)
-
-    __table_args__ = (Index("ix_events_log_document_document_id", "document", "document_id"),)
-
-
-class OutboxJob(Base):
-    """A side effect outside the database, written with the change that calls for it and done by the worker."""
-
-    __tablename__ = "outbox_jobs"
-
-    id: Mapped[int] = Column(Integer, primary_key=True)
-    kind: Mapped[str] = Column(String(40), nullable=False)
-    payload: Mapped[dict[str, Any]] = Column(JSON, nullable=False)
-    dedupe_key: Mapped[str] = Column(String(160), nullable=False, unique=True)
-    # waiting -> done, or waiting -> dead after the last try
-    state: Mapped[str] = Column(String(10), nullable=False)
-    due_at: Mapped[datetime] = Column(UTCDateTime, nullable=False)
-    attempts: Mapped[int] = Column(Integer, nullable=False, default=0)
-    last_error: Mapped[str | None] = Column(Text)
-    created_at: Mapped[datetime] = Column(UTCDateTime, nullable=False)
-
-    __table_args__ = (Index("ix_outbox_jobs_state_due_at", "state", "due_at"),)

@@ -1,0 +1,1 @@
+"""What the worker does: jobs of the outbox and timers, one module for each concern."""

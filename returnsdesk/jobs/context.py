@@ -1,0 +1,36 @@
+"""What jobs work with: the database, the settings and the clients of outside systems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from returnsdesk.clients.mail import Mailer, mailer_for
+from returnsdesk.clients.payment import EmbeddedPayments, PaymentClient
+from returnsdesk.db.session import Database
+from returnsdesk.settings import Settings
+
+Timer = Callable[[datetime], None]
+"""Looks for what has become due; called again and again with the present instant (UTC), and idempotent."""
+
+
+@dataclass(frozen=True)
+class JobContext:
+    """Handed to every module of jobs; `payments` is None where no provider is connected: refunds wait."""
+
+    settings: Settings
+    database: Database
+    mailer: Mailer
+    payments: PaymentClient | None
+
+
+def context_for(settings: Settings, database: Database) -> JobContext:
+    """The clients that the settings choose; raises `SettingsError`."""
+    return JobContext(
+        settings=settings,
+        database=database,
+        mailer=mailer_for(settings),
+        # The stand-in pays nobody: outside the demo its word would be a lie to shoppers.
+        payments=EmbeddedPayments() if settings.demo_mode else None,
+    )
