@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from returnsdesk.db.session import Database
 from returnsdesk.jobs.context import JobContext, Timer
@@ -23,8 +25,12 @@ def expire_overdue_returns(database: Database, *, now: datetime) -> None:
     with database.read() as session:
         overdue = returns.overdue(session, now)
     for rma_number in overdue:
-        try:
-            returns.expire(database, rma_number, now=now)
-        except ServiceError as error:
-            # Scanned or cancelled since the look.
-            logger.info("%s was not expired: %s", rma_number, error)
+        _unless_moved_on(partial(returns.expire, database, rma_number, now=now))
+
+
+def _unless_moved_on(command: Callable[[], object]) -> None:
+    """Run a command on what a look found due; it may have been scanned, cancelled or done since."""
+    try:
+        command()
+    except ServiceError as error:
+        logger.info("a deadline no longer applied: %s", error)

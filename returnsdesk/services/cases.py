@@ -52,6 +52,44 @@ def open_case(
         return case.id
 
 
+def open_about(
+    session: Session,
+    *,
+    reason: str,
+    summary: str,
+    document: str,
+    document_id: int,
+    order_id: int | None,
+    conversation_id: str | None,
+    dedupe_key: str,
+    now: datetime,
+    priority: str = "normal",
+) -> int:
+    """Open a case about a document within the caller's transaction; the same `dedupe_key` opens it once."""
+    existing = session.scalar(select(Case.id).where(Case.dedupe_key == dedupe_key))
+    if existing is not None:
+        return int(existing)
+    case = Case(
+        conversation_id=conversation_id,
+        reason=reason,
+        summary=summary,
+        status="open",
+        priority=priority,
+        created_at=now,
+        order_id=order_id,
+        document=document,
+        document_id=document_id,
+        dedupe_key=dedupe_key,
+    )
+    session.add(case)
+    session.flush()
+    events.record(
+        session, actor="system", command="open_case", document="case", document_id=case.id, now=now,
+        after={"reason": reason, "priority": priority}, conversation_id=conversation_id,
+    )  # fmt: skip
+    return case.id
+
+
 @dataclass(frozen=True)
 class CaseView:
     """A case as lists show it."""

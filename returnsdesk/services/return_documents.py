@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from returnsdesk.db.models import Return
 from returnsdesk.domain import states
-from returnsdesk.services import events, ledger
+from returnsdesk.services import events, ledger, notices
 from returnsdesk.services.errors import NotAllowed, NotFound
+
+# Which event a shopper hears of when a return comes into a state.
+NOTICE_OF_STATUS: Final = {
+    states.REQUESTED: "request_received",
+    states.APPROVED: "approved",
+    states.DECLINED: "declined",
+    states.LABEL_ISSUED: "label_ready",
+    states.IN_TRANSIT: "on_its_way",
+    states.ARRIVED: "arrived",
+    states.ON_HOLD: "on_hold",
+    states.INSPECTED: "inspected",
+    states.REJECTED: "inspected",
+    states.LOST: "lost",
+    states.CANCELLED: "cancelled",
+    states.EXPIRED: "expired",
+}
 
 
 def by_number(session: Session, rma_number: str) -> Return | None:
@@ -46,12 +63,28 @@ def require(document: Return, command: str) -> None:
 def set_status(
     session: Session, document: Return, command: str, status: str, *, actor: str, now: datetime
 ) -> None:
-    """Change the status and log it."""
+    """Change the status, log it, and let the shopper know."""
     before, document.status = document.status, status
     events.record(
         session, actor=actor, command=command, document="return", document_id=document.id, now=now,
         before={"status": before}, after={"status": status}, conversation_id=document.conversation_id,
     )  # fmt: skip
+    announce_status(session, document, now=now)
+
+
+def announce_status(session: Session, document: Return, *, now: datetime) -> None:
+    """Write the notice of the state that a return has come into, where there is one."""
+    event = NOTICE_OF_STATUS.get(document.status)
+    if event is not None:
+        notices.announce(
+            session,
+            event,
+            document="return",
+            document_id=document.id,
+            order=document.order,
+            conversation_id=document.conversation_id,
+            now=now,
+        )
 
 
 def close_if_done(session: Session, document: Return, *, actor: str, now: datetime) -> None:
