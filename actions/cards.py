@@ -5,6 +5,7 @@ Their shapes are in docs/widget.md. The text always says the same, for channels 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from returnsdesk.domain import states, windows
 from returnsdesk.services.orders import ItemView, OrderView
 from returnsdesk.services.return_questions import Question
 from returnsdesk.services.status import Standing
+from returnsdesk.services.views import ReturnLineView
 
 Card = dict[str, Any]
 
@@ -36,6 +38,21 @@ def question_card(question: Question) -> Card | None:
     if question.kind in ("item", "item_ambiguous"):
         return _items_card(question)
     return _sizes_card(question)
+
+
+def items_card(items: Sequence[ItemView]) -> Card | None:
+    """Items as a card with pictures; None where none of them has one. Buttons are in the order of the items."""
+    if not any(item.image_url for item in items):
+        return None
+    shown = []
+    for place, item in enumerate(items):
+        details = [formatting.options(item.options), item.order_number]
+        row: dict[str, Any] = {"title": item.name, "button": place}
+        row["detail"] = " · ".join(detail for detail in details if detail)
+        if item.image_url:
+            row["image"] = item.image_url
+        shown.append(row)
+    return {"card": "items", "items": shown}
 
 
 def return_card(turn: Turn, standing: Standing) -> Card | None:
@@ -61,8 +78,17 @@ def return_card(turn: Turn, standing: Standing) -> Card | None:
         "card": "status",
         "title": document.rma_number,
         "detail": turn.label("label_card_order", number=document.order_number),
+        "items": [_line(standing, line) for line in document.lines],
         "stages": _stages(turn, stages, reached, document.country),
     }
+
+
+def _line(standing: Standing, line: ReturnLineView) -> dict[str, str]:
+    row = {
+        "title": standing.names.get(line.line_external_id, line.name),
+        "detail": formatting.options(line.options),
+    }
+    return {**row, "image": line.image_url} if line.image_url else row
 
 
 def order_card(turn: Turn, order: OrderView) -> Card | None:
@@ -100,17 +126,7 @@ def _items_card(question: Question) -> Card | None:
     items: list[ItemView] = [
         choice.facts["item"] for choice in question.choices if "item" in choice.facts
     ]
-    if len(items) != len(question.choices) or not any(item.image_url for item in items):
-        return None
-    shown = []
-    for place, item in enumerate(items):
-        details = [formatting.options(item.options), item.order_number]
-        row: dict[str, Any] = {"title": item.name, "button": place}
-        row["detail"] = " · ".join(detail for detail in details if detail)
-        if item.image_url:
-            row["image"] = item.image_url
-        shown.append(row)
-    return {"card": "items", "items": shown}
+    return items_card(items) if len(items) == len(question.choices) else None
 
 
 def _sizes_card(question: Question) -> Card | None:

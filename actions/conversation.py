@@ -7,8 +7,9 @@ from typing import Any
 from rasa_sdk.events import FollowupAction
 
 from actions import wording
-from actions.returns import names_a_reason
+from actions.returns import tells_enough
 from actions.turn import MEANT, Button, DeskAction, Turn, handover_button
+from returnsdesk.domain.claim_words import find_claim_type
 
 
 class ActionGreet(DeskAction):
@@ -33,8 +34,10 @@ class ActionNotUnderstood(DeskAction):
 
     def answer(self, turn: Turn) -> list[dict[str, Any]]:
         """Say so and offer what was probably meant; the main topics when nothing is likely."""
-        if names_a_reason(turn):
+        if tells_enough(turn):
             return [FollowupAction("action_returns_begin")]
+        if tells_of_a_fault(turn):
+            return [FollowupAction("action_claims_begin")]
         likely = [intent for intent in turn.ranking if intent in wording.NAMED_INTENTS][:2]
         if not likely:
             turn.say("conversation_not_understood", buttons=wording.topic_buttons(turn))
@@ -42,6 +45,11 @@ class ActionNotUnderstood(DeskAction):
         meanings = [Button(turn.label(f"label_topic_{intent}"), MEANT, intent) for intent in likely]
         turn.say("conversation_not_understood", buttons=[*meanings, handover_button(turn)])
         return []
+
+
+def tells_of_a_fault(turn: Turn) -> bool:
+    """Whether an unclear message that may be a claim says what went wrong; a claim is asked about before it is made."""
+    return "claims_start" in turn.ranking[:3] and find_claim_type(turn.text) is not None
 
 
 class ActionOutOfScope(DeskAction):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from actions.turn import DeskAction, Turn, database, handover_button, offer
-from returnsdesk import formatting
-from returnsdesk.domain import windows
 from returnsdesk.services import cases, identity, orders
 
 COUNTRY_BY_LANGUAGE = {"en": "IE", "nl": "NL", "de": "DE", "nb": "NO", "pl": "PL"}
@@ -62,34 +60,7 @@ class ActionHandoverOffer(DeskAction):
         return [offer("action_handover_person")]
 
 
-class ActionWithdrawal(DeskAction):
-    """A statutory withdrawal: the declaration is on record with the message itself; it is acknowledged at once."""
-
-    def name(self) -> str:
-        """Rasa's name for it."""
-        return "action_withdrawals_record"
-
-    def answer(self, turn: Turn) -> list[dict[str, Any]]:
-        """Open an urgent case and say when the declaration came in (Directive 2011/83/EU, art. 11(3))."""
-        number = cases.open_case(
-            database(),
-            turn.conversation_id,
-            "withdrawal",
-            turn.text[:500],
-            now=turn.now,
-            priority="high",
-        )
-        country = _country_of(turn)
-        turn.say(
-            "withdrawals_recorded",
-            number=number,
-            day=formatting.day(windows.local_date(turn.now, country), turn.language),
-            time=turn.now.astimezone(windows.zone_of(country)).strftime("%H:%M"),
-        )
-        return []
-
-
-def _country_of(turn: Turn) -> str:
+def country_of(turn: Turn) -> str:
     """Where the shopper lives, by the latest order; by the language while identity is not proven."""
     with database().read() as session:
         scope = identity.scope_of(session, turn.conversation_id, turn.now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actions import wording
-from actions.turn import DeskAction, Turn, database
+from actions.turn import DeskAction, Turn, at_hand, database
 from returnsdesk import formatting
 from returnsdesk.domain.eligibility import BLOCK, FAULT_REASONS
 from returnsdesk.domain.matching import match_items
@@ -28,8 +28,9 @@ class ActionPolicyWindow(DeskAction):
 
     def answer(self, turn: Turn) -> list[dict[str, Any]]:
         """Days for a return and for an exchange, and the exact last days of the shopper's own items."""
-        if _say_named_items(turn):
-            return []
+        named = _say_named_items(turn)
+        if named is not None:
+            return named
         window = policies.active_policy().window
         turn.say(
             "policy_window", return_days=window.return_days, exchange_days=window.exchange_days
@@ -104,8 +105,9 @@ class ActionPolicyExclusions(DeskAction):
 
     def answer(self, turn: Turn) -> list[dict[str, Any]]:
         """What the policy excludes, and what stays possible."""
-        if _say_named_items(turn):
-            return []
+        named = _say_named_items(turn)
+        if named is not None:
+            return named
         rules = policies.active_policy().exclusions
         excluded = [
             turn.label(f"label_excluded_{name}")
@@ -145,8 +147,8 @@ def _dated(turn: Turn, item: ItemView) -> str:
     )
 
 
-def _say_named_items(turn: Turn) -> bool:
-    """Answer for the shopper's own items that the question names; False when it names none of them."""
+def _say_named_items(turn: Turn) -> list[dict[str, Any]] | None:
+    """Answer for the shopper's own items that the question names, and keep a single one; None when it names none."""
     with database().read() as session:
         scope = identity.scope_of(session, turn.conversation_id, turn.now)
         items = orders.items_of(session, scope, turn.language, turn.now) if scope else []
@@ -155,7 +157,7 @@ def _say_named_items(turn: Turn) -> bool:
         )
     named = [each for each in items if match.is_about_items and each.order_line_id in match.keys]
     if not named or len(named) == len(items) > 1:
-        return False
+        return None
     for item in named[:MOST_ITEMS]:
         blocks = [finding for finding in item.findings if finding.severity == BLOCK]
         if blocks:
@@ -166,7 +168,7 @@ def _say_named_items(turn: Turn) -> bool:
                 or turn.label("policy_window_not_begun", item=wording.item_text(item)),
                 buttons=[wording.start_button(turn)],
             )
-    return True
+    return [at_hand(named[0].order_line_id)] if len(named) == 1 else []
 
 
 def _free_cases(turn: Turn, policy: Policy) -> list[str]:

@@ -7,8 +7,18 @@ from typing import Any
 from rasa_sdk.events import ActionExecutionRejected, ActiveLoop, FollowupAction, SlotSet
 
 from actions import wording
+from actions.chosen_return import say_number_unknown
 from actions.identity import ask_identity_for, needs_identity, offers_proof
-from actions.turn import DeskAction, Turn, database, handover_button, offer, offered_action
+from actions.turn import (
+    DeskAction,
+    Turn,
+    database,
+    handover_button,
+    item_at_hand,
+    offer,
+    offered_action,
+)
+from returnsdesk.domain.item_wishes import has_separate_wishes
 from returnsdesk.domain.reasons import find_reason
 from returnsdesk.services import drafts, return_dialogue
 from returnsdesk.services.errors import Conflict, NotAllowed
@@ -28,12 +38,18 @@ class ActionReturnsBegin(DeskAction):
 
     def answer(self, turn: Turn) -> list[dict[str, Any]]:
         """Keep the words, prove identity first if need be, then go through the form."""
-        is_new = turn.intent in return_dialogue.STARTS or names_a_reason(turn)
+        is_new = turn.intent in return_dialogue.STARTS or tells_enough(turn)
         with database().read() as session:
             has_open = drafts.has_open(session, turn.conversation_id, turn.now)
         if is_new or not has_open:
             # Words that came to this by a yes or a button say nothing of the items.
-            wish = {"text": turn.text[:2000] if is_new else "", "intent": _wish(turn)}
+            wish: dict[str, object] = {
+                "text": turn.text[:2000] if is_new else "",
+                "intent": _wish(turn),
+            }
+            at_hand = item_at_hand(turn)
+            if at_hand is not None:
+                wish["item"] = at_hand
             drafts.start(database(), turn.conversation_id, wish, now=turn.now)
         if needs_identity(turn):
             return ask_identity_for(BEGIN)
@@ -162,12 +178,12 @@ class ActionAnswerOutsideForm(DeskAction):
             turn.say("returns_choice_outdated")
         elif has_open and turn.intent in ("affirm", "inform"):
             return [FollowupAction("action_returns_continue")]
-        elif names_a_reason(turn):
+        elif tells_enough(turn):
             # "My sneakers are too small" says what it is about without saying what for.
             return [FollowupAction(BEGIN)]
         elif offers_proof(turn) and needs_identity(turn):
             return ask_identity_for("action_orders_status")
-        else:
+        elif needs_identity(turn) or not say_number_unknown(turn):
             wording.say_what_i_can_do(turn)
         return []
 
@@ -209,6 +225,10 @@ def submit(turn: Turn, token: str) -> list[dict[str, Any]]:
     except NotAllowed as refusal:
         if refusal.code == "NOT_VERIFIED":
             return ask_identity_for("action_returns_continue")
+        if refusal.code == "PRICE_DIFFERS":
+            drafts.forget_variants(database(), turn.conversation_id, now=turn.now)
+            turn.say("exchanges_price_differs")
+            return _again_if_open(turn)
         turn.say("returns_not_possible_any_more")
         return []
     wording.say_registered(turn, document)
@@ -234,12 +254,14 @@ def _hear_first_words(turn: Turn) -> Hearing:
     )
 
 
-def names_a_reason(turn: Turn) -> bool:
-    """Whether a message without a clear wish tells what is wrong with an item, which is as good as a wish."""
+def tells_enough(turn: Turn) -> bool:
+    """Whether a message without a clear wish tells what is wrong with an item, or what to do with each of several."""
     may_be_meant = turn.intent == "inform" or (
         turn.intent == "nlu_fallback" and {*turn.ranking[:3]} & {*return_dialogue.STARTS, "inform"}
     )
-    return bool(may_be_meant) and find_reason(turn.text) is not None
+    return bool(may_be_meant) and (
+        find_reason(turn.text) is not None or has_separate_wishes(turn.text)
+    )
 
 
 def _wish(turn: Turn) -> str | None:

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
 from typing import Any
 
 from actions import cards, wording
+from actions.chosen_return import (
+    is_named,
+    mentioned,
+    name_in,
+    named_among,
+    orders_of_named_items,
+    say_number_unknown,
+    standings_of,
+)
+from actions.claim_status import say_claims
 from actions.identity import ask_identity_for, needs_identity
-from actions.turn import Button, DeskAction, Turn, database, handover_button, offer
+from actions.money_texts import breakdown_texts, money_texts
+from actions.turn import MEANT, Button, DeskAction, Turn, database, handover_button, offer, settings
 from returnsdesk import formatting
 from returnsdesk.domain import states, windows
-from returnsdesk.domain.mentions import find_mentions, order_number_spellings
-from returnsdesk.services import identity, orders, status
+from returnsdesk.domain.claim_words import find_claim_type
+from returnsdesk.services import identity, label_requests, links, orders
 from returnsdesk.services.status import Standing
 
 # More documents than this are named only when asked for by number.
 MOST_REPORTED = 3
-# Ways of paying back that have a text of their own.
-WAYS = ("card", "paypal", "gift_card", "invoice", "store_credit")
 
 
 class ActionRefundsStatus(DeskAction):
@@ -44,8 +52,10 @@ class ActionRefundsAmount(DeskAction):
         """The latest refund, or the one named, with what makes up its amount."""
         if needs_identity(turn):
             return ask_identity_for(self.name())
-        paid = [each for each in _standings(turn) if each.document.refunds]
-        named = [each for each in paid if _numbers_of(each) & _mentioned_numbers(turn)]
+        if say_number_unknown(turn):
+            return []
+        paid = [each for each in standings_of(turn) if each.document.refunds]
+        named = named_among(turn, paid)
         if not paid:
             turn.say("refunds_amount_none")
             return []
@@ -94,11 +104,15 @@ class ActionOrdersStatus(DeskAction):
         """The latest orders with their parcels."""
         if needs_identity(turn):
             return ask_identity_for(self.name())
+        if say_number_unknown(turn):
+            return []
         with database().read() as session:
             scope = identity.scope_of(session, turn.conversation_id, turn.now)
-            found = orders.orders_of(session, scope, turn.now) if scope else []
-        numbers = _mentioned(turn, "order_number")
-        named = [order for order in found if numbers & {*order_number_spellings(order.number)}]
+            found = orders.orders_of(session, scope, turn.now, turn.language) if scope else []
+        numbers = mentioned(turn, "order_number")
+        named = [order for order in found if is_named(order.number, numbers)]
+        of_items = orders_of_named_items(turn)
+        named = named or [order for order in found if order.number in of_items]
         chosen = named or found[:MOST_REPORTED]
         if not chosen:
             turn.say("orders_none")
@@ -112,7 +126,12 @@ def _report(
 ) -> list[dict[str, Any]]:
     if needs_identity(turn):
         return ask_identity_for(action)
-    relevant = _narrowed(turn, [each for each in _standings(turn) if is_relevant(each)])
+    if say_number_unknown(turn):
+        return []
+    relevant = _narrowed(turn, [each for each in standings_of(turn) if is_relevant(each)])
+    has_claims = say_claims(turn)
+    if not relevant and has_claims:
+        return []
     if not relevant:
         turn.say(none_key, buttons=[wording.start_button(turn)])
         return [offer("action_returns_begin")]
@@ -122,35 +141,14 @@ def _report(
 
 
 def _narrowed(turn: Turn, found: list[Standing]) -> list[Standing]:
-    """Those named by number; otherwise the open ones, and when none is open the latest."""
-    numbers = _mentioned_numbers(turn)
-    named = [standing for standing in found if _numbers_of(standing) & numbers]
+    """Those named by number or item; otherwise the open ones, and when none is open the latest."""
+    named = named_among(turn, found)
     if named:
         return named
     is_open = [
         standing for standing in found if standing.document.status not in states.RETURN_ENDED
     ]
     return is_open[:MOST_REPORTED] or found[:1]
-
-
-def _standings(turn: Turn) -> list[Standing]:
-    """All returns that the conversation may see, latest first."""
-    with database().read() as session:
-        scope = identity.scope_of(session, turn.conversation_id, turn.now)
-        return status.standings(session, scope, turn.now) if scope else []
-
-
-def _numbers_of(standing: Standing) -> set[str]:
-    document = standing.document
-    return {document.rma_number, *order_number_spellings(document.order_number)}
-
-
-def _mentioned_numbers(turn: Turn) -> set[str]:
-    return _mentioned(turn, "rma_number") | _mentioned(turn, "order_number")
-
-
-def _mentioned(turn: Turn, kind: str) -> set[str]:
-    return {mention.value for mention in find_mentions(turn.text) if mention.kind == kind}
 
 
 def _owes_money(standing: Standing) -> bool:
@@ -165,14 +163,16 @@ def say_standing(turn: Turn, standing: Standing, *, with_breakdown: bool = False
             "returns_status_head",
             rma_number=document.rma_number,
             items=formatting.enumeration(
-                [formatting.item(line.name, line.options) for line in document.lines], turn.language
+                [formatting.item(name_in(standing, line), line.options) for line in document.lines],
+                turn.language,
             ),
             order_number=document.order_number,
         ),
         _stage_text(turn, standing),
     ]
-    parts += _breakdown_texts(turn, standing) if with_breakdown else []
-    parts += _money_texts(turn, standing)
+    parts += _label_texts(turn, standing)
+    parts += breakdown_texts(turn, standing) if with_breakdown else []
+    parts += money_texts(turn, standing)
     parts += _exchange_texts(turn, standing)
     turn.say_text(
         "\n".join(parts),
@@ -191,9 +191,9 @@ def _stage_text(turn: Turn, standing: Standing) -> str:
             else ""
         )
 
-    late = "_late" if standing.is_late else ""
     return turn.label(
-        f"returns_status_{document.status}{late}",
+        _stage_key(standing),
+        decision_text=document.decision_text or "",
         requested_on=on(document.requested_at),
         ship_by=on(document.ship_by),
         shipped_on=on(document.shipped_at),
@@ -207,63 +207,29 @@ def _stage_text(turn: Turn, standing: Standing) -> str:
     )
 
 
-def _money_texts(turn: Turn, standing: Standing) -> list[str]:
-    texts = []
-    for refund in standing.document.refunds:
-        amount = formatting.money(refund.amount_minor, refund.currency, turn.language)
-        ways = formatting.enumeration([_way(turn, part) for part in refund.parts], turn.language)
-        if refund.settled_at is None:
-            texts.append(turn.label("refunds_status_sending", amount=amount, ways=ways))
-        elif standing.money_from and standing.money_to:
-            paid_on = windows.local_date(refund.settled_at, standing.document.country)
-            texts.append(
-                turn.label(
-                    _settled_key(standing, paid_on),
-                    amount=amount,
-                    ways=ways,
-                    paid_on=formatting.day(paid_on, turn.language),
-                    money_from=formatting.day(standing.money_from, turn.language),
-                    money_to=formatting.day(standing.money_to, turn.language),
-                )
-            )
-        if refund.breakdown.get("fee_minor"):
-            fee = formatting.money(refund.breakdown["fee_minor"], refund.currency, turn.language)
-            texts.append(turn.label("refunds_status_fee", fee=fee))
-    return [*texts, *_rejection_texts(turn, standing)]
-
-
-def _settled_key(standing: Standing, paid_on: date) -> str:
-    if standing.money_to == paid_on:
-        return "refunds_status_settled_at_once"
-    return (
-        "refunds_status_settled_overdue" if standing.is_money_overdue else "refunds_status_settled"
-    )
-
-
-def _rejection_texts(turn: Turn, standing: Standing) -> list[str]:
-    """How many units were not accepted, and what the warehouse noted about them."""
-    texts = []
-    for line in standing.document.lines:
-        if line.rejected:
-            because = "_because" if line.rejection_reasons else ""
-            reasons = "; ".join(line.rejection_reasons)
-            texts.append(
-                turn.label(
-                    f"returns_status_units_rejected{because}", count=line.rejected, reasons=reasons
-                )
-            )
-    return texts
-
-
-def _breakdown_texts(turn: Turn, standing: Standing) -> list[str]:
-    """What was paid for the accepted items, and that a discount on the order is the reason where it is."""
+def _stage_key(standing: Standing) -> str:
     document = standing.document
-    items_minor = sum(refund.breakdown.get("items_minor", 0) for refund in document.refunds)
-    items = formatting.money(items_minor, document.currency, turn.language)
-    texts = [turn.label("refunds_breakdown", items=items)]
-    if any(line.paid_minor < line.list_minor for line in document.refund_lines):
-        texts.append(turn.label("refunds_breakdown_discount"))
-    return texts
+    if document.status == states.ARRIVED and standing.is_late:
+        return "returns_status_arrived_late"
+    if document.status == states.LOST and document.method == label_requests.OWN_CARRIER:
+        return "returns_status_lost_own_carrier"
+    if document.status == states.DECLINED and document.decision_text:
+        return "returns_status_declined_because"
+    return f"returns_status_{document.status}"
+
+
+def _label_texts(turn: Turn, standing: Standing) -> list[str]:
+    """Where the label is while it is needed, and the page that shows how it goes on."""
+    document = standing.document
+    if document.status not in (states.APPROVED, states.LABEL_ISSUED):
+        return []
+    tracking_url = links.tracking_url(settings(), document.rma_number, now=turn.now)
+    if not any(parcel.label_ready for parcel in document.parcels):
+        return [turn.label("returns_status_page", tracking_url=tracking_url)]
+    label_url = links.label_url(settings(), document.rma_number, now=turn.now)
+    return [
+        turn.label("returns_status_label_links", label_url=label_url, tracking_url=tracking_url)
+    ]
 
 
 def _exchange_texts(turn: Turn, standing: Standing) -> list[str]:
@@ -271,11 +237,11 @@ def _exchange_texts(turn: Turn, standing: Standing) -> list[str]:
     if exchange is None:
         return []
     wanted = [
-        formatting.item(line.name, line.new_options)
+        formatting.item(name_in(standing, line), line.new_options)
         for line in standing.document.lines
         if line.new_options is not None
     ]
-    return [
+    texts = [
         turn.label(
             f"exchanges_status_{exchange.status}",
             number=exchange.number,
@@ -288,19 +254,28 @@ def _exchange_texts(turn: Turn, standing: Standing) -> list[str]:
             else "",
         )
     ]
-
-
-def _way(turn: Turn, part: Any) -> str:
-    """How a part of the money goes back: "your card ending in 4242"."""
-    if part.kind == "credit_card" and part.last_four:
-        return turn.label("label_payment_credit_card", last_four=part.last_four)
-    kind = {"credit_card": "card"}.get(part.kind, part.kind)
-    return turn.label(f"label_payment_{kind if kind in WAYS else 'other'}")
+    difference = wording.difference_due_text(turn, standing.document)
+    return [*texts, difference] if difference else texts
 
 
 def _next_buttons(turn: Turn, standing: Standing) -> list[Button]:
-    needs_person = standing.is_late or standing.document.status in ("rejected", "declined")
+    exchange = standing.document.exchange
+    if exchange is not None and exchange.status == states.EXCHANGE_CHOOSE_AGAIN:
+        choice = f"choose_again:{standing.document.rma_number}"
+        return [Button(turn.label("label_choose_again"), choice, "returns_change")]
+    needs_person = standing.is_late or standing.document.status in (
+        states.REJECTED,
+        states.DECLINED,
+        states.LOST,
+    )
     return [handover_button(turn)] if needs_person else []
+
+
+def _claim_buttons(turn: Turn, order: orders.OrderView) -> list[Button]:
+    """The way into a claim for a shopper who says that a parcel never came."""
+    if order.status == "cancelled" or find_claim_type(turn.text) != "never_arrived":
+        return []
+    return [Button(turn.label("label_claim_type_never_arrived"), MEANT, "claims_start")]
 
 
 def _say_order(turn: Turn, order: orders.OrderView) -> None:
@@ -322,4 +297,8 @@ def _say_order(turn: Turn, order: orders.OrderView) -> None:
                 tracking_number=parcel.tracking_number,
             )
         )
-    turn.say_text("\n".join(parts), card=cards.order_card(turn, order))
+    turn.say_text(
+        "\n".join(parts),
+        buttons=_claim_buttons(turn, order),
+        card=cards.order_card(turn, order),
+    )

@@ -6,7 +6,7 @@ import asyncio
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import lru_cache
 from typing import Any
@@ -17,6 +17,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from returnsdesk import texts
 from returnsdesk.db.session import Database
+from returnsdesk.services import conversations
 from returnsdesk.settings import LANGUAGES, Settings, load_settings
 
 
@@ -66,6 +67,8 @@ class Turn:
     events: list[dict[str, Any]]
     now: datetime
     dispatcher: CollectingDispatcher
+    # What the shop's page says it shows: page, product, name, order. Nobody has checked it, so it opens nothing.
+    page: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, tracker: Tracker, dispatcher: CollectingDispatcher) -> Turn:
@@ -89,6 +92,7 @@ class Turn:
             events=list(tracker.events),
             now=datetime.now(timezone.utc),
             dispatcher=dispatcher,
+            page=dict((message.get("metadata") or {}).get("page") or {}),
         )
 
     def say(
@@ -140,6 +144,12 @@ class DeskAction(Action, ABC):
         return await asyncio.to_thread(self.answer, Turn.of(tracker, dispatcher))
 
 
+def channel_of(turn: Turn) -> str:
+    """The channel that the conversation is held on."""
+    with database().read() as session:
+        return conversations.channel_of(session, turn.conversation_id)
+
+
 def handover_button(turn: Turn) -> Button:
     """The way to a person, offered wherever the assistant is at its end."""
     label = turn.label("label_topic_handover_person")
@@ -152,13 +162,30 @@ def offer(action: str) -> dict[str, Any]:
     return event
 
 
+def at_hand(order_line_id: int) -> dict[str, Any]:
+    """Event that keeps which item an answer was about; "how do I return this?" right after it means that one."""
+    event: dict[str, Any] = SlotSet("item_at_hand", str(order_line_id))
+    return event
+
+
+def item_at_hand(turn: Turn) -> int | None:
+    """The order line that the assistant's last message was about; None when something else came between."""
+    value = _set_last(turn, "item_at_hand")
+    return int(value) if value is not None else None
+
+
 def offered_action(turn: Turn) -> str | None:
     """The action that the assistant's last message offered; None when something else came between."""
+    return _set_last(turn, "offered_action")
+
+
+def _set_last(turn: Turn, slot: str) -> str | None:
+    """What a slot was set to in answer to the message before this one."""
     users = [index for index, each in enumerate(turn.events) if each.get("event") == "user"]
     previous = turn.events[users[-2] : users[-1]] if len(users) > 1 else []
-    offers = [
-        each
+    values = [
+        each.get("value")
         for each in previous
-        if each.get("event") == "slot" and each.get("name") == "offered_action"
+        if each.get("event") == "slot" and each.get("name") == slot
     ]
-    return offers[-1].get("value") if offers else None
+    return values[-1] if values else None

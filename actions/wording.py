@@ -7,13 +7,13 @@ from datetime import date
 from typing import Any
 
 from actions.cards import question_card
-from actions.turn import Button, Turn
+from actions.turn import Button, Turn, database, settings
 from returnsdesk import formatting
-from returnsdesk.domain import windows
-from returnsdesk.services import policies
+from returnsdesk.domain import states, windows
+from returnsdesk.services import label_requests, links, orders, policies
+from returnsdesk.services.draft_changes import Notice
 from returnsdesk.services.drafts import Summary, SummaryLine
 from returnsdesk.services.orders import ItemView
-from returnsdesk.services.return_dialogue import Notice
 from returnsdesk.services.return_questions import Choice, Question
 from returnsdesk.services.views import ReturnView
 
@@ -48,11 +48,8 @@ def say_notices(turn: Turn, notices: Iterable[Notice]) -> None:
         if notice.code == "NOT_RETURNABLE":
             say_not_returnable(turn, facts["item"], facts["finding"].code, facts["finding"].facts)
         elif notice.code == "QTY_EXCEEDS":
-            turn.say(
-                "returns_quantity_exceeds",
-                item=item_text(facts["item"]),
-                available=facts["available"],
-            )
+            key = "returns_quantity_exceeds" + ("_held" if facts.get("rma_number") else "")
+            turn.say(key, **{**facts, "item": item_text(facts["item"])})
         elif notice.code == "SOLD_OUT":
             turn.say("exchanges_sold_out", options=formatting.options(facts["asked_for"]))
         else:
@@ -143,10 +140,13 @@ def say_summary(turn: Turn, summary: Summary, buttons: list[Button]) -> None:
     if any(line.outcome == "refund" for line in summary.lines):
         lines.append(
             turn.label(
-                "returns_summary_refund",
+                "returns_summary_credit" if summary.is_credit else "returns_summary_refund",
                 amount=formatting.money(summary.refund_minor, summary.currency, turn.language),
             )
         )
+        if summary.bonus_minor:
+            bonus = formatting.money(summary.bonus_minor, summary.currency, turn.language)
+            lines.append(turn.label("returns_summary_bonus", bonus=bonus))
         fee = formatting.money(summary.fee_minor, summary.currency, turn.language)
         lines.append(
             turn.label(
@@ -154,19 +154,47 @@ def say_summary(turn: Turn, summary: Summary, buttons: list[Button]) -> None:
             )
         )
     if any(line.outcome == "exchange" for line in summary.lines):
-        lines.append(turn.label("exchanges_summary_free"))
+        lines.append(_difference_text(turn, summary))
     if summary.needs_look:
         lines.append(turn.label("returns_summary_review"))
     lines.append(turn.label("returns_summary_question"))
     turn.say_text("\n".join(lines), buttons=buttons)
 
 
+def _difference_text(turn: Turn, summary: Summary) -> str:
+    """What the exchange costs: nothing, or the difference in price before anything is agreed."""
+    difference = summary.difference_minor
+    if difference == 0:
+        return turn.label("exchanges_summary_free")
+    amount = formatting.money(abs(difference), summary.currency, turn.language)
+    key = "exchanges_summary_dearer" if difference > 0 else "exchanges_summary_cheaper"
+    return turn.label(key, amount=amount)
+
+
+def difference_due_text(turn: Turn, document: ReturnView) -> str | None:
+    """What is to be paid for a dearer replacement, by when and where; None when nothing is."""
+    exchange = document.exchange
+    if exchange is None or exchange.difference_status != states.DIFFERENCE_DUE:
+        return None
+    amount = formatting.money(exchange.difference_minor, document.currency, turn.language)
+    if exchange.payment_url is None or exchange.payment_due_at is None:
+        return turn.label("exchanges_difference_link_follows", amount=amount)
+    due_on = windows.local_date(exchange.payment_due_at, document.country)
+    return turn.label(
+        "exchanges_difference_due",
+        amount=amount,
+        due_on=formatting.day(due_on, turn.language),
+        payment_url=exchange.payment_url,
+    )
+
+
 def say_registered(turn: Turn, document: ReturnView) -> None:
     """The return is in the record: its number, what is reserved, where the parcel goes and by when."""
     turn.say("returns_registered", rma_number=document.rma_number)
     if document.exchange is not None:
+        names = names_in(turn, document.order_number)
         wanted = [
-            formatting.item(line.name, line.new_options or {})
+            formatting.item(names.get(line.line_external_id, line.name), line.new_options or {})
             for line in document.lines
             if line.outcome == "exchange"
         ]
@@ -175,19 +203,35 @@ def say_registered(turn: Turn, document: ReturnView) -> None:
             number=document.exchange.number,
             items=formatting.enumeration(wanted, turn.language),
         )
-    if document.status == "requested":
+    difference = difference_due_text(turn, document)
+    if difference is not None:
+        turn.say_text(difference)
+    if document.status == states.REQUESTED:
         turn.say("returns_waits_for_look", rma_number=document.rma_number)
+        return
+    ship_by = formatting.day(windows.local_date(document.ship_by, document.country), turn.language)
+    if document.method != label_requests.OWN_CARRIER:
+        turn.say(
+            "returns_label_follows",
+            rma_number=document.rma_number,
+            ship_by=ship_by,
+            tracking_url=links.tracking_url(settings(), document.rma_number, now=turn.now),
+        )
         return
     rules = policies.active_policy().return_
     turn.say(
         "returns_how_to_send",
         rma_number=document.rma_number,
-        ship_by=formatting.day(
-            windows.local_date(document.ship_by, document.country), turn.language
-        ),
+        ship_by=ship_by,
         address=rules.address,
     )
     turn.say("returns_postage_paid" if rules.postage_paid else "returns_postage_by_shopper")
+
+
+def names_in(turn: Turn, order_number: str) -> dict[str, str]:
+    """The names of an order's items in the shopper's language, by the shop's id of the line."""
+    with database().read() as session:
+        return orders.names_of(session, order_number, turn.language)
 
 
 def say_what_i_can_do(turn: Turn) -> None:
@@ -229,6 +273,10 @@ def _summary_line(turn: Turn, line: SummaryLine) -> str:
 
 def _choice_label(turn: Turn, question: Question, choice: Choice) -> str:
     kind, _, value = choice.value.partition(":")
+    if kind == "order":
+        ordered: ItemView = choice.facts["item"]
+        day = formatting.day(ordered.placed_on, turn.language)
+        return turn.label("label_order_choice", number=ordered.order_number, day=day)
     if kind == "item":
         item: ItemView = choice.facts["item"]
         return f"{item_text(item)} · {item.order_number}"

@@ -86,9 +86,10 @@ class ChatClient:
             news = self._call("GET", f"/api/history?after={self._last_seq}")
             said = [message for message in news["messages"] if message["author"] != "shopper"]
             self._last_seq = max(self._last_seq, news["last_seq"])
-            yield from said
+            # A rating that was given in another window is no message to show.
+            yield from (message for message in said if message.get("kind") != "rating")
             is_answered = not news["typing"] and any(
-                message.get("kind") != "delayed" for message in said
+                message.get("kind") not in ("delayed", "rating") for message in said
             )
 
     @contextmanager

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, datetime
 
-from babel.dates import format_date
+from babel.dates import format_date, format_datetime
 from babel.lists import format_list
 from babel.numbers import format_currency
 
@@ -36,6 +36,16 @@ def day(value: date, language: str) -> str:
         "nb": "EEEE d. MMMM",
     }
     return str(format_date(value, skeleton.get(language, "EEEE, d MMMM"), locale=LOCALES[language]))
+
+
+def far_day(value: date, language: str) -> str:
+    """A day with its year: one that lies months away."""
+    return str(format_date(value, "long", locale=LOCALES[language]))
+
+
+def moment(value: datetime, language: str) -> str:
+    """An instant as a document states it: day with year, time of the clock, and time zone."""
+    return str(format_datetime(value, "long", locale=LOCALES[language]))
 
 
 def options(values: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from sqlalchemy.exc import SQLAlchemyError
 
 from returnsdesk.db.session import Database
-from returnsdesk.jobs import codes, deadlines, refunds
+from returnsdesk.jobs import codes, deadlines, differences, labels, notices, refunds
 from returnsdesk.jobs.context import JobContext, Timer, context_for
 from returnsdesk.logs import log_to_stderr
 from returnsdesk.processes import exit_with_parent
@@ -68,12 +68,18 @@ class Worker:
 
 def handlers_for(context: JobContext) -> dict[str, outbox.Handler]:
     """What does each kind of job."""
-    return {**codes.handlers(context), **refunds.handlers(context)}
+    return {
+        **codes.handlers(context),
+        **refunds.handlers(context),
+        **differences.handlers(context),
+        **labels.handlers(context),
+        **notices.handlers(context),
+    }
 
 
 def timers_for(context: JobContext) -> list[Timer]:
     """What is looked at once a minute."""
-    return [*deadlines.timers(context)]
+    return [*deadlines.timers(context), *differences.timers(context), *labels.timers(context)]
 
 
 def serve(settings: Settings) -> None:

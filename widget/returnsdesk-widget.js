@@ -1,10 +1,7 @@
 /*
- * The chat of Returns Desk for a shop's pages: one script line, one custom element in a shadow DOM, nothing else.
- *
- *   <script src="https://desk.shop.example/widget.js" async data-language="nl" data-colour="#1d5b4f"></script>
- *
- * Attributes, hooks and Content-Security-Policy: docs/widget.md. Until the chat is opened, it asks the desk nothing.
- * What is shown comes from the desk's rows; only a message that is still on its way is drawn before.
+ * The chat of Returns Desk for a shop's pages: one script line, one custom element in a shadow DOM; see docs/widget.md.
+ * Before a visitor's first chat it asks the desk nothing. What is shown comes from the desk's rows; only a message that
+ * is still on its way is drawn before.
  */
 "use strict";
 
@@ -23,7 +20,7 @@
   const LOST_AFTER_MS = 1200;
   const SLEEP_AFTER_MS = 30000;
 
-  // ---- words, in the order of LANGUAGES ----
+  // ---- words that may be needed without the desk, in the order of LANGUAGES; all others come with the session ----
 
   const TEXTS = {
     title: ["Help with returns", "Hulp bij retouren", "Hilfe bei Retouren", "Hjelp med retur", "Pomoc przy zwrotach"],
@@ -37,29 +34,10 @@
       "Hei! Jeg hjelper med retur, bytte og refusjon. Hva kan jeg gjøre for deg?",
       "Dzień dobry! Pomagam przy zwrotach, wymianach i zwrotach pieniędzy. W czym mogę pomóc?",
     ],
-    where: ["Where is my refund?", "Waar blijft mijn geld?", "Wo bleibt meine Erstattung?", "Hvor er refusjonen min?", "Gdzie jest mój zwrot pieniędzy?"],
-    how: ["How do I return something?", "Hoe stuur ik iets terug?", "Wie sende ich etwas zurück?", "Hvordan returnerer jeg noe?", "Jak coś zwrócić?"],
-    size: ["I need another size", "Ik heb een andere maat nodig", "Ich brauche eine andere Größe", "Jeg trenger en annen størrelse", "Potrzebuję innego rozmiaru"],
-    from_order: [
-      "I want to return something from order {order}",
-      "Ik wil iets uit bestelling {order} terugsturen",
-      "Ich möchte etwas aus Bestellung {order} zurückgeben",
-      "Jeg vil returnere noe fra ordre {order}",
-      "Chcę zwrócić coś z zamówienia {order}",
-    ],
-    of_product: [
-      "Can I return the {product} if it does not fit?",
-      "Kan ik de {product} terugsturen als die niet past?",
-      "Kann ich {product} zurückgeben, wenn es nicht passt?",
-      "Kan jeg returnere {product} hvis det ikke passer?",
-      "Czy mogę zwrócić {product}, jeśli nie pasuje?",
-    ],
     write: ["Write a message", "Schrijf een bericht", "Nachricht schreiben", "Skriv en melding", "Napisz wiadomość"],
     send: ["Send", "Versturen", "Senden", "Send", "Wyślij"],
     you: ["You", "Jij", "Sie", "Du", "Ty"],
     assistant: ["Assistant", "Assistent", "Assistent", "Assistent", "Asystent"],
-    agent: ["Colleague", "Collega", "Mitarbeiter", "Medarbeider", "Pracownik"],
-    typing: ["is writing …", "schrijft …", "schreibt …", "skriver …", "pisze …"],
     connecting: ["Connecting …", "Verbinden …", "Verbindung wird aufgebaut …", "Kobler til …", "Łączenie …"],
     lost: [
       "The connection is gone. I keep trying; what you write is sent as soon as it is back.",
@@ -77,25 +55,11 @@
     ],
     contact: ["You can also write to", "Je kunt ook schrijven naar", "Sie können auch schreiben an", "Du kan også skrive til", "Można też napisać na"],
     unsent: ["Not sent yet, trying again.", "Nog niet verstuurd, ik probeer het opnieuw.", "Noch nicht gesendet, neuer Versuch läuft.", "Ikke sendt ennå, prøver igjen.", "Jeszcze nie wysłano, próbuję ponownie."],
-    refused: ["Not sent:", "Niet verstuurd:", "Nicht gesendet:", "Ikke sendt:", "Nie wysłano:"],
     retry: ["Try again", "Opnieuw proberen", "Erneut versuchen", "Prøv igjen", "Spróbuj ponownie"],
-    discard: ["Remove", "Verwijderen", "Entfernen", "Fjern", "Usuń"],
     too_long: ["{count} characters too many", "{count} tekens te veel", "{count} Zeichen zu viel", "{count} tegn for mye", "o {count} znaków za dużo"],
-    photo: ["Photo", "Foto", "Foto", "Bilde", "Zdjęcie"],
     attach: ["Send a photo", "Foto versturen", "Foto senden", "Send et bilde", "Wyślij zdjęcie"],
-    photo_wrong: ["Only pictures of at most 10 MB can be sent.", "Je kunt alleen afbeeldingen tot 10 MB versturen.", "Nur Bilder bis 10 MB können gesendet werden.", "Bare bilder på opptil 10 MB kan sendes.", "Można wysłać tylko obrazy do 10 MB."],
-    photo_failed: ["The photo did not get through.", "De foto is niet aangekomen.", "Das Foto ist nicht angekommen.", "Bildet kom ikke fram.", "Zdjęcie nie dotarło."],
     fresh: ["New conversation", "Nieuw gesprek", "Neues Gespräch", "Ny samtale", "Nowa rozmowa"],
-    fresh_ask: ["Start anew? This conversation is closed then.", "Opnieuw beginnen? Dit gesprek wordt dan gesloten.", "Neu beginnen? Dieses Gespräch wird dann geschlossen.", "Begynne på nytt? Denne samtalen lukkes da.", "Zacząć od nowa? Ta rozmowa zostanie zamknięta."],
-    keep: ["Keep this one", "Dit gesprek houden", "Dieses behalten", "Behold denne", "Zostaw tę"],
-    ended: ["The earlier conversation has ended. This is a new one.", "Het vorige gesprek is afgelopen. Dit is een nieuw gesprek.", "Das frühere Gespräch ist beendet. Dies ist ein neues.", "Den forrige samtalen er avsluttet. Dette er en ny.", "Poprzednia rozmowa jest zakończona. To jest nowa."],
     save: ["Download transcript", "Gesprek downloaden", "Gespräch herunterladen", "Last ned samtalen", "Pobierz zapis rozmowy"],
-    sold_out: ["sold out", "uitverkocht", "ausverkauft", "utsolgt", "wyprzedane"],
-    done: ["done", "klaar", "erledigt", "ferdig", "gotowe"],
-    rate: ["How was this chat?", "Hoe was deze chat?", "Wie war dieser Chat?", "Hvordan var chatten?", "Jak oceniasz ten czat?"],
-    stars: ["{count} of 5", "{count} van 5", "{count} von 5", "{count} av 5", "{count} z 5"],
-    comment: ["Anything to add? (optional)", "Wil je iets toevoegen? (hoeft niet)", "Möchten Sie etwas hinzufügen? (freiwillig)", "Noe å legge til? (valgfritt)", "Coś jeszcze? (opcjonalnie)"],
-    thanks: ["Thank you!", "Bedankt!", "Vielen Dank!", "Takk!", "Dziękujemy!"],
   };
 
   // ---- look ----
@@ -103,7 +67,7 @@
   const CSS = `
 :host { all: initial; direction: inherit; color-scheme: light;
   --accent: #1d5b4f; --on-accent: #fff; --paper: #fff; --wash: #f3f1ed; --ink: #22201d; --soft: #5c5750; --line: #8a847b;
-  --alert: #9c2f1f; --alert-wash: #fbeae6; --round: 16px; }
+  --alert: #9c2f1f; --alert-wash: #fbeae6; --round: 16px; --sides: auto 20px; }
 :host([data-dark]) { color-scheme: dark;
   --paper: #1e2120; --wash: #2b2f2d; --ink: #f0ede7; --soft: #b9b3a9; --line: #7d827f; --alert: #ffb4a5; --alert-wash: #40231d; }
 *, ::before, ::after { box-sizing: border-box; }
@@ -112,23 +76,23 @@ button, textarea { font: inherit; color: inherit; letter-spacing: inherit; }
 button { cursor: pointer; min-width: 24px; min-height: 24px; }
 :focus-visible { outline: 3px solid var(--ink); outline-offset: 2px; box-shadow: 0 0 0 2px var(--paper); }
 svg { width: 22px; height: 22px; fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; stroke-linejoin: round; }
-[dir=rtl] .mirrored { transform: scaleX(-1); }
+[dir=rtl] .send { transform: scaleX(-1); }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .launcher, dialog { font: 16px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; text-align: start; }
-.launcher { position: fixed; z-index: 2147483000; inset-block-end: max(20px, env(safe-area-inset-bottom)); inset-inline-end: 20px;
+.launcher { position: fixed; z-index: 2147483000; inset-block-end: max(20px, env(safe-area-inset-bottom)); inset-inline: var(--sides);
   width: 60px; height: 60px; padding: 0; border: 2px solid var(--paper); border-radius: 50%; background: var(--accent); color: var(--on-accent);
   display: grid; place-items: center; box-shadow: 0 4px 18px rgb(0 0 0 / 25%); }
 .launcher svg { width: 28px; height: 28px; }
 .badge { position: absolute; inset-block-start: -4px; inset-inline-end: -4px; min-width: 24px; padding: 0 6px; border-radius: 12px;
   background: #b3261e; color: #fff; font-size: 14px; font-weight: 600; }
-:host([data-position=start]) .launcher, :host([data-position=start]) dialog { inset-inline: 20px auto; }
-dialog { position: fixed; z-index: 2147483001; inset-block: auto max(20px, env(safe-area-inset-bottom)); inset-inline: auto 20px; margin: 0; padding: 0;
+:host([data-position=start]) { --sides: 20px auto; }
+dialog { position: fixed; z-index: 2147483001; inset-block: auto max(20px, env(safe-area-inset-bottom)); inset-inline: var(--sides); margin: 0; padding: 0;
   width: 400px; max-width: calc(100vw - 40px); height: min(680px, calc(100dvh - 40px)); max-height: none; border: 1px solid var(--line);
   border-radius: var(--round); background: var(--paper); color: var(--ink); overflow: hidden; box-shadow: 0 12px 48px rgb(0 0 0 / 28%); }
 dialog[open] { display: flex; flex-direction: column; }
 dialog::backdrop { background: var(--paper); }
 dialog:focus { outline: none; }
-.head { display: flex; align-items: center; gap: 2px; padding: 8px 8px 8px 16px; padding-inline: 16px 8px; background: var(--accent); color: var(--on-accent); }
+.head { display: flex; align-items: center; gap: 2px; padding: 8px; padding-inline-start: 16px; background: var(--accent); color: var(--on-accent); }
 .head :focus-visible { outline-color: var(--on-accent); box-shadow: none; }
 h2 { flex: 1; margin: 0; font-size: 17px; font-weight: 650; overflow-wrap: anywhere; }
 .icon { width: 44px; height: 44px; padding: 0; border: 0; border-radius: 10px; background: none; display: grid; place-items: center; flex: none; }
@@ -141,7 +105,7 @@ h2 { flex: 1; margin: 0; font-size: 17px; font-weight: 650; overflow-wrap: anywh
   white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: plaintext; }
 .shopper .bubble { background: var(--accent); color: var(--on-accent); border-radius: var(--round); border-end-end-radius: 4px; }
 .agent .bubble { background: var(--paper); border-color: var(--line); }
-.system { align-self: center; max-width: 94%; }
+.system { align-self: center; align-items: center; max-width: 94%; }
 .system .bubble { background: none; color: var(--soft); font-size: 15px; text-align: center; padding-block: 2px; }
 a { color: inherit; }
 a.solid { text-align: center; }
@@ -157,8 +121,7 @@ a.solid { text-align: center; }
 .solid:hover { background: var(--accent); text-decoration: underline; }
 .text-button { padding: 2px 6px; border: 0; background: none; text-decoration: underline; min-height: 28px; }
 .card { width: 320px; max-width: 100%; border: 1px solid var(--line); border-radius: 14px; padding: 12px; background: var(--paper); display: grid; gap: 10px; }
-.card h3 { margin: 0; font-size: 16px; }
-.card p { margin: 0; }
+h3, p { margin: 0; font-size: inherit; }
 .item { display: flex; gap: 12px; align-items: center; width: 100%; text-align: start; }
 .pick { border: 1px solid var(--line); border-radius: 12px; padding: 8px; background: var(--paper); }
 .item img { width: 64px; height: 64px; border-radius: 10px; object-fit: cover; background: var(--wash); flex: none; }
@@ -172,14 +135,12 @@ a.solid { text-align: center; }
 .stages [data-state=done]::before { background: var(--accent); border-color: var(--accent); box-shadow: 0 0 0 1px var(--line); }
 .stages [data-state=now] { color: var(--ink); font-weight: 650; }
 .stages [data-state=now]::before { border: 4px solid var(--ink); }
-.sizes { display: flex; flex-wrap: wrap; gap: 8px; margin: 0; padding: 0; border: 0; }
 .sizes .choice { min-width: 48px; text-align: center; border-radius: 10px; padding-inline: 10px; }
 .sold { text-decoration: line-through; }
-.status { min-height: 24px; padding: 0 16px 4px; font-size: 14px; color: var(--soft); margin: 0; }
+.status { min-height: 24px; padding: 0 16px 4px; font-size: 14px; color: var(--soft); }
 .status.lost { background: var(--alert-wash); color: var(--alert); padding-block: 8px; }
 .ask { border-block-start: 1px solid var(--line); padding: 12px 16px; display: grid; gap: 10px; }
-.ask p { margin: 0; }
-.row { display: flex; gap: 8px; flex-wrap: wrap; }
+.row, .sizes { display: flex; gap: 8px; flex-wrap: wrap; }
 .star { width: 48px; min-height: 44px; border: 1.5px solid var(--line); border-radius: 10px; background: var(--paper); }
 .star[aria-pressed=true] { background: var(--accent); color: var(--on-accent); }
 form { display: flex; align-items: flex-end; gap: 4px; padding: 8px; padding-block-end: max(8px, env(safe-area-inset-bottom)); border-block-start: 1px solid var(--line); }
@@ -189,7 +150,7 @@ textarea::placeholder { color: var(--soft); opacity: 1; }
 .count { padding: 0 16px; text-align: end; color: var(--alert); }
 progress { width: 180px; accent-color: var(--accent); }
 @media (max-width: 560px), (max-height: 480px) {
-  dialog, :host([data-position=start]) dialog { inset: var(--top, 0) 0 auto 0; width: 100vw; max-width: none; height: var(--height, 100dvh); border: 0; border-radius: 0; }
+  dialog { inset: var(--top, 0) 0 auto 0; width: 100vw; max-width: none; height: var(--height, 100dvh); border: 0; border-radius: 0; }
 }
 @media (prefers-reduced-motion: no-preference) {
   dialog[open] { animation: appear .16s ease-out; }
@@ -213,60 +174,48 @@ progress { width: 180px; accent-color: var(--accent); }
 
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-  const newId = () =>
-    Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => (byte + 256).toString(16).slice(1)).join("");
 
-  const make = (tag, className, text) => {
-    const made = document.createElement(tag);
-    if (className) made.className = className;
-    if (text !== undefined) made.textContent = text;
+  // Children that are strings become text, never markup.
+  const make = (tag, attributes = {}, ...children) => {
+    const space = tag === "svg" || tag === "path" ? "http://www.w3.org/2000/svg" : "http://www.w3.org/1999/xhtml";
+    const made = document.createElementNS(space, tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+      else if (value !== undefined) made.setAttribute(name, value);
+    }
+    made.append(...children);
     return made;
   };
 
-  const button = (className, text, act) => {
-    const made = make("button", className, text);
-    made.type = "button";
-    made.addEventListener("click", act);
-    return made;
-  };
-
-  const icon = (name, className = "") => {
-    const space = "http://www.w3.org/2000/svg";
-    const svg = document.createElementNS(space, "svg");
-    svg.setAttribute("viewBox", "0 0 24 24");
-    svg.setAttribute("aria-hidden", "true");
-    if (className) svg.setAttribute("class", className);
-    const path = document.createElementNS(space, "path");
-    path.setAttribute("d", ICONS[name]);
-    svg.append(path);
-    return svg;
-  };
+  const button = (className, act, ...children) => make("button", { type: "button", class: className, onclick: act }, ...children);
 
   const iconButton = (name, label, act, className = "icon") => {
-    const made = button(className, undefined, act);
-    made.setAttribute("aria-label", label);
+    const icon = make("svg", { viewBox: "0 0 24 24", "aria-hidden": true, class: name }, make("path", { d: ICONS[name] }));
+    const made = button(className, act, icon);
     made.title = label;
-    made.append(icon(name, name === "send" ? "mirrored" : ""));
+    made.setAttribute("aria-label", label);
     return made;
   };
 
   // Storage may be switched off; the chat then ends with the page.
-  const store = (area, key) => ({
-    read: () => {
+  const store = (area, key) => {
+    const read = () => {
       try {
         return JSON.parse(window[area].getItem(key)) || {};
       } catch {
         return {};
       }
-    },
-    write: (value) => {
+    };
+    const write = (value) => {
       try {
         window[area].setItem(key, JSON.stringify(value));
       } catch {
         // Nothing is kept then.
       }
-    },
-  });
+    };
+    return { read, write, keep: (changes) => write({ ...read(), ...changes }) };
+  };
 
   const knownLanguage = (tag) => {
     const language = String(tag || "").toLowerCase().split(/[-_]/)[0];
@@ -275,12 +224,13 @@ progress { width: 180px; accent-color: var(--accent); }
 
   // Black or white, whichever stands out more from a colour "#rrggbb".
   const textColourOn = (colour) => {
-    const [red, green, blue] = [1, 3, 5].map((at) => {
-      const part = parseInt(colour.slice(at, at + 2), 16) / 255;
-      return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
-    });
+    const [red, green, blue] = [1, 3, 5].map((at) => (parseInt(colour.slice(at, at + 2), 16) / 255) ** 2.2);
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000000" : "#ffffff";
   };
+
+  const matches = (query) => window.matchMedia(query).matches;
+
+  const isNews = (message) => message.author !== "shopper" && message.kind !== "rating";
 
   // ---- the element ----
 
@@ -290,41 +240,43 @@ progress { width: 180px; accent-color: var(--accent); }
       const set = this.dataset;
       this.desk = (set.desk || new URL(".", script ? script.src : location.href).href).replace(/\/+$/, "");
       this.language =
-        [set.language, document.documentElement.lang, ...(navigator.languages || [])].map(knownLanguage).find(Boolean) || "en";
+        [set.language, document.documentElement.lang, ...navigator.languages].map(knownLanguage).find(Boolean) || "en";
       this.locale = this.language === "en" ? "en-GB" : this.language;
-      this.kept = store("localStorage", `returnsdesk:${this.desk}`);
-      this.tab = store("sessionStorage", `returnsdesk:${this.desk}`);
+      this.key = `returnsdesk:${this.desk}`;
+      this.kept = store("localStorage", this.key);
+      this.tab = store("sessionStorage", this.key);
       this.token = this.kept.read().token;
       this.unsent = this.tab.read().unsent || [];
-      this.context = this.readContext(set.context);
+      this.context = this.readContext();
       this.pending = new Map(); // message id -> element of a message that the desk has not shown yet
-      this.seen = 0;
-      this.unread = 0;
+      this.seen = this.unread = 0;
       this.build();
       this.watch();
       // On a small screen the chat would cover the page that was just asked for.
       if (this.tab.read().open && !this.isSmall()) this.open(false);
+      else this.countNews();
     }
 
     disconnectedCallback() {
-      if (this.source) this.source.close();
+      this.hangUp();
     }
 
     text(name, facts = {}) {
-      const words = TEXTS[name][LANGUAGES.indexOf(this.language)];
+      const words = TEXTS[name] ? TEXTS[name][LANGUAGES.indexOf(this.language)] : this.words[name];
       return words.replace(/\{(\w+)\}/g, (_, fact) => facts[fact]);
     }
 
-    readContext(text) {
+    readContext() {
+      const { order, product, name, context = "{}" } = this.dataset;
       try {
-        return JSON.parse(text) || {};
+        return { order, product, name, ...JSON.parse(context) };
       } catch {
-        return text ? { page: text } : {};
+        return { order, product, name };
       }
     }
 
     isSmall() {
-      return window.matchMedia("(max-width: 560px), (max-height: 480px)").matches;
+      return matches("(max-width: 560px), (max-height: 480px)");
     }
 
     // ---- building ----
@@ -334,115 +286,102 @@ progress { width: 180px; accent-color: var(--accent); }
       const sheet = new CSSStyleSheet();
       sheet.replaceSync(CSS);
       root.adoptedStyleSheets = [sheet];
+      const { theme, colour } = this.dataset;
       const dark = window.matchMedia("(prefers-color-scheme: dark)");
-      const paint = () => this.toggleAttribute("data-dark", this.dataset.theme ? this.dataset.theme === "dark" : dark.matches);
+      const paint = () => this.toggleAttribute("data-dark", theme ? theme === "dark" : dark.matches);
       dark.addEventListener("change", paint);
       paint();
-      const colour = /^#([0-9a-f]{3}|[0-9a-f]{6})$/i.test(this.dataset.colour || "") && this.dataset.colour;
-      if (colour) {
-        const full = colour.length === 4 ? colour.replace(/[0-9a-f]/gi, "$&$&") : colour;
+      if (/^#([0-9a-f]{3}|[0-9a-f]{6})$/i.test(colour)) {
+        const full = colour.length === 4 ? colour.replace(/\w/g, "$&$&") : colour;
         this.style.setProperty("--accent", full);
         this.style.setProperty("--on-accent", textColourOn(full));
       }
-      this.launcher = iconButton("chat", this.text("open"), () => this.open(true), "launcher");
+      this.launcher = iconButton("chat", this.text("open"), () => this.open(), "launcher");
       this.launcher.setAttribute("aria-haspopup", "dialog");
-      this.badge = make("span", "badge");
-      this.badge.hidden = true;
-      this.launcher.append(this.badge);
       this.launcher.lang = this.language;
+      this.badge = make("span", { class: "badge", hidden: "" });
+      this.launcher.append(this.badge);
       root.append(this.launcher);
     }
 
     // The panel is built when it is first opened: until then the page carries one button.
     buildPanel() {
-      const panel = make("dialog");
-      panel.lang = this.language;
-      panel.tabIndex = -1;
-      panel.setAttribute("aria-labelledby", "title");
-      const title = make("h2", "", this.dataset.title || this.text("title"));
-      title.id = "title";
-      const header = make("div", "head");
-      header.append(
-        title,
+      const header = make(
+        "div",
+        { class: "head" },
+        make("h2", { id: "title" }, this.dataset.title || this.text("title")),
         iconButton("save", this.text("save"), () => this.download()),
         iconButton("fresh", this.text("fresh"), () => this.askFresh()),
         iconButton("close", this.text("close"), () => this.close()),
       );
-      this.log = make("div", "log");
-      this.log.setAttribute("role", "log");
-      this.log.setAttribute("aria-labelledby", "title");
-      this.log.tabIndex = 0;
-      this.status = make("p", "status");
-      this.status.setAttribute("role", "status");
-      this.ask = make("div", "ask");
-      this.ask.setAttribute("role", "group");
-      this.ask.hidden = true;
-      panel.append(header, this.log, this.status, this.ask, this.buildComposer());
-      panel.addEventListener("keydown", (event) => {
-        if (event.key === "Escape" && !event.isComposing) {
-          event.preventDefault();
-          this.close();
-        }
-      });
-      panel.addEventListener("cancel", (event) => event.preventDefault());
-      this.panel = panel;
-      this.shadowRoot.append(panel);
+      this.log = make("div", { class: "log", role: "log", "aria-labelledby": "title", tabindex: 0 });
+      this.status = make("p", { class: "status", role: "status" });
+      this.ask = make("div", { class: "ask", role: "group", "aria-label": this.text("fresh"), hidden: "" });
+      const onkeydown = (event) => {
+        if (event.key !== "Escape" || event.isComposing) return;
+        event.preventDefault();
+        this.close();
+      };
+      this.panel = make(
+        "dialog",
+        { lang: this.language, tabindex: -1, "aria-labelledby": "title", onkeydown, oncancel: (event) => event.preventDefault() },
+        header,
+        this.log,
+        this.status,
+        this.ask,
+        ...this.buildComposer(),
+      );
+      this.shadowRoot.append(this.panel);
       this.fitScreen();
     }
 
     buildComposer() {
-      const form = make("form");
-      this.field = make("textarea");
-      this.field.rows = 1;
-      this.field.placeholder = this.text("write");
-      this.field.setAttribute("aria-label", this.text("write"));
-      this.field.setAttribute("enterkeyhint", "send");
-      this.field.setAttribute("aria-describedby", "count");
-      this.field.value = this.tab.read().draft || "";
-      this.file = make("input");
-      Object.assign(this.file, { type: "file", accept: "image/*", hidden: true });
-      this.file.addEventListener("change", () => {
-        if (this.file.files[0]) this.upload(this.file.files[0]);
-        this.file.value = "";
-      });
-      const send = iconButton("send", this.text("send"), () => {}, "icon solid");
-      send.type = "submit";
-      form.append(this.file, iconButton("photo", this.text("attach"), () => this.file.click()), this.field, send);
-      this.count = make("div", "count");
-      this.count.id = "count";
-      this.field.addEventListener("input", () => this.fitField());
-      this.field.addEventListener("keydown", (event) => {
-        if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
-          event.preventDefault();
-          form.requestSubmit();
-        }
-      });
-      form.addEventListener("submit", (event) => {
+      const onkeydown = (event) => {
+        if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+        event.preventDefault();
+        form.requestSubmit();
+      };
+      const onsubmit = (event) => {
         event.preventDefault();
         const text = this.field.value.trim();
-        if (!text || [...text].length > TEXT_LIMIT) return;
+        if (!text || this.charactersLeft() < 0) return;
         this.field.value = "";
         this.fitField();
         this.send({ text });
         this.field.focus();
+      };
+      const write = this.text("write");
+      this.count = make("div", { class: "count", id: "count" });
+      this.field = make("textarea", {
+        rows: 1, placeholder: write, "aria-label": write, enterkeyhint: "send", "aria-describedby": "count", onkeydown, oninput: () => this.fitField(),
       });
-      const composer = make("div");
-      composer.append(this.count, form);
-      return composer;
+      this.field.value = this.tab.read().draft || "";
+      const onchange = () => {
+        if (file.files[0]) this.upload(file.files[0]);
+        file.value = "";
+      };
+      const file = make("input", { type: "file", accept: "image/*", hidden: "", onchange });
+      const send = iconButton("send", this.text("send"), () => {}, "icon solid");
+      send.type = "submit";
+      const form = make("form", { onsubmit }, file, iconButton("photo", this.text("attach"), () => file.click()), this.field, send);
+      return [this.count, form];
+    }
+
+    charactersLeft() {
+      return TEXT_LIMIT - [...this.field.value.trim()].length;
     }
 
     fitField() {
       this.field.style.height = "auto";
       this.field.style.height = `${this.field.scrollHeight + 2}px`;
-      const left = TEXT_LIMIT - [...this.field.value.trim()].length;
+      const left = this.charactersLeft();
       this.count.textContent = left < 0 ? this.text("too_long", { count: -left }) : "";
-      this.keepTab({ draft: this.field.value });
+      this.tab.keep({ draft: this.field.value });
     }
 
     // Keeps the field above a phone's keyboard.
     fitScreen() {
       const view = window.visualViewport;
-      if (!view) return;
       const fit = () => {
         this.panel.style.setProperty("--height", `${view.height}px`);
         this.panel.style.setProperty("--top", `${view.offsetTop}px`);
@@ -456,74 +395,84 @@ progress { width: 180px; accent-color: var(--accent); }
 
     open(takesFocus = true) {
       if (!this.panel) this.buildPanel();
-      if (this.panel.open) return;
+      if (this.isOpen()) return;
       this.panel.dir = getComputedStyle(this).direction;
       // A chat that fills the screen keeps keys and screen readers inside; beside the page it does not.
       if (this.isSmall()) this.panel.showModal();
       else if (takesFocus) this.panel.show();
-      else this.panel.setAttribute("open", "");
+      else this.panel.open = true;
       this.launcher.hidden = true;
       this.setUnread(0);
-      this.keepTab({ open: true });
-      if (takesFocus) (window.matchMedia("(hover: hover)").matches ? this.field : this.panel).focus();
+      this.tab.keep({ open: true });
+      if (takesFocus) this.focusOn(this.panel);
       this.fitField();
       if (!this.isBegun) this.begin();
+      else this.kept.keep({ read: this.seen });
       this.scrollDown();
     }
 
     close() {
-      if (!this.panel || !this.panel.open) return;
+      if (!this.isOpen()) return;
       this.panel.close();
       this.launcher.hidden = false;
       this.launcher.focus();
-      this.keepTab({ open: false });
+      this.tab.keep({ open: false });
+    }
+
+    isOpen() {
+      return this.panel && this.panel.open;
+    }
+
+    // Where there is no mouse, the keyboard would cover what there is to read.
+    focusOn(place) {
+      (matches("(hover: hover)") ? this.field : place).focus();
     }
 
     setUnread(count) {
       this.unread = count;
       this.badge.hidden = !count;
-      this.badge.textContent = count || "";
+      this.badge.textContent = count;
       this.launcher.setAttribute("aria-label", this.text("open") + (count ? `, ${count} ${this.text("news")}` : ""));
     }
 
-    keepTab(changes) {
-      this.tab.write({ ...this.tab.read(), ...changes });
-    }
-
-    keep(changes) {
-      this.kept.write({ ...this.kept.read(), ...changes });
+    // Whoever has a conversation is told of what was said while the chat was closed.
+    async countNews() {
+      if (!this.token || this.isBegun || document.hidden) return;
+      const { answer = {} } = await this.call("GET", `/api/history?after=${this.kept.read().read || 0}`).catch(() => ({}));
+      if (answer.messages && !this.isBegun) this.setUnread(answer.messages.filter(isNews).length);
     }
 
     // ---- talking to the desk ----
 
-    async call(method, path, body, token = this.token) {
+    request(method, path, body, token = this.token) {
       const headers = {};
       if (body) headers["Content-Type"] = "application/json";
       if (token) headers.Authorization = `Bearer ${token}`;
-      const response = await fetch(this.desk + path, {
-        method,
-        headers,
-        body: body && JSON.stringify(body),
-        credentials: "omit",
-        signal: AbortSignal.timeout ? AbortSignal.timeout(REQUEST_MS) : undefined,
-      });
+      // What was begun goes on when the page is left.
+      const options = { method, headers, credentials: "omit", keepalive: true, signal: AbortSignal.timeout(REQUEST_MS) };
+      return fetch(this.desk + path, { ...options, body: body && JSON.stringify(body) });
+    }
+
+    async call(...request) {
+      const response = await this.request(...request);
       const answer = await response.json().catch(() => ({}));
-      return { status: response.status, answer, retryAfter: Number(response.headers.get("Retry-After")) };
+      return { ok: response.ok, status: response.status, answer, retryMs: 1000 * response.headers.get("Retry-After") };
     }
 
     // What the shop says about who is logged in: a signed token, null for nobody, undefined when it says nothing.
     async loginToken() {
+      const { loginUrl, loginToken } = this.dataset;
       const hook = window.ReturnsDesk && window.ReturnsDesk.loginToken;
       try {
         if (hook) return (await hook()) || null;
-        if (this.dataset.loginUrl) {
-          const response = await fetch(this.dataset.loginUrl, { credentials: "same-origin", cache: "no-store" });
+        if (loginUrl) {
+          const response = await fetch(loginUrl, { credentials: "same-origin", cache: "no-store" });
           return (response.ok && (await response.json()).login_token) || null;
         }
       } catch {
         return undefined;
       }
-      return this.dataset.loginToken === undefined ? undefined : this.dataset.loginToken || null;
+      return loginToken === undefined ? undefined : loginToken || null;
     }
 
     begin() {
@@ -536,7 +485,7 @@ progress { width: 180px; accent-color: var(--accent); }
     async connect() {
       if (this.isConnecting) return;
       this.isConnecting = true;
-      if (this.source) this.source.close();
+      this.hangUp();
       const slow = setTimeout(() => this.setLost(true), LOST_AFTER_MS * 3);
       for (let wait = FIRST_PAUSE_MS; ; wait = Math.min(wait * 2, LONGEST_PAUSE_MS)) {
         this.isWaiting = !this.isLost;
@@ -545,8 +494,8 @@ progress { width: 180px; accent-color: var(--accent); }
           await this.locked(() => this.openSession());
           break;
         } catch (error) {
-          if (!error.retryAfter) this.setLost(true);
-          await this.pauseUntilOnline(error.retryAfter ? error.retryAfter * 1000 : wait);
+          if (!error.retryMs) this.setLost(true);
+          await this.pauseUntilOnline(error.retryMs || wait);
         }
       }
       clearTimeout(slow);
@@ -557,7 +506,7 @@ progress { width: 180px; accent-color: var(--accent); }
 
     // Tabs that open or end a conversation at once share what comes of it.
     locked(act) {
-      return navigator.locks ? navigator.locks.request(`returnsdesk:${this.desk}`, act) : act();
+      return navigator.locks ? navigator.locks.request(this.key, act) : act();
     }
 
     async openSession() {
@@ -567,40 +516,47 @@ progress { width: 180px; accent-color: var(--accent); }
       if (token && kept.signedIn && login === null) {
         // The shopper has logged out of the shop: what this browser may see ends here.
         await this.call("DELETE", "/api/session", undefined, token);
-        token = undefined;
+        token = "";
       }
-      const wish = { language: this.language };
-      if (login) wish.login_token = login;
-      const { status, answer, retryAfter } = await this.call("POST", "/api/session", wish, token);
-      if (status !== 200 && status !== 201) throw Object.assign(new Error(answer.message), { retryAfter });
+      const wish = { language: this.language, login_token: login || undefined };
+      const { ok, answer, retryMs } = await this.call("POST", "/api/session", wish, token || "");
+      if (!ok) throw Object.assign(new Error(answer.message), { retryMs });
       if (this.conversation && this.conversation !== answer.conversation_id) {
         this.clear();
         if (!answer.resumed) this.note(this.text("ended"));
       }
       this.conversation = answer.conversation_id;
       this.token = answer.token;
+      this.words = answer.words;
+      if (!this.seen && !this.unsent.length) this.offerStarters();
       this.log.lang = answer.language;
-      this.keep({ token: answer.token, signedIn: Boolean(login) && answer.signed_in, rated: answer.resumed && kept.rated });
+      const read = answer.resumed ? kept.read : 0;
+      this.kept.keep({ token: answer.token, signedIn: Boolean(login) && answer.signed_in, read });
+    }
+
+    hangUp() {
+      if (this.source) this.source.close();
     }
 
     listen() {
-      if (this.source) this.source.close();
+      this.hangUp();
       // What was said before is not read out again.
       this.log.setAttribute("aria-live", "off");
-      const source = new EventSource(`${this.desk}/api/events?after=${this.seen}&session=${encodeURIComponent(this.token)}`);
+      const source = new EventSource(`${this.desk}/api/events?after=${this.seen}&session=${this.token}`);
       this.source = source;
-      source.addEventListener("open", () => {
+      const on = (name, act) => source.addEventListener(name, act);
+      on("open", () => {
         this.setLost(false);
         setTimeout(() => this.log.setAttribute("aria-live", "polite"), LOST_AFTER_MS);
       });
-      source.addEventListener("message", (event) => this.show(JSON.parse(event.data)));
-      source.addEventListener("typing", (event) => {
+      on("message", (event) => this.show(JSON.parse(event.data)));
+      on("typing", (event) => {
         this.isTyping = JSON.parse(event.data).typing;
         this.showStatus();
       });
       // Ended elsewhere: on with the conversation that another tab began, or with a new one.
-      source.addEventListener("ended", () => this.connect());
-      source.addEventListener("error", async () => {
+      on("ended", () => this.connect());
+      on("error", async () => {
         this.setLost(true);
         // The browser gives up on an answer that is no stream; the session may be over, or the desk on its way up.
         if (source.readyState !== EventSource.CLOSED) return;
@@ -615,22 +571,24 @@ progress { width: 180px; accent-color: var(--accent); }
 
     // Connections die unnoticed while a machine sleeps; tabs that nobody looks at need none.
     watch() {
+      const on = (name, act) => window.addEventListener(name, act);
       const resume = () => {
         clearTimeout(this.sleepTimer);
-        if (this.isBegun && !this.isConnecting && this.token) this.listen();
+        if (!this.isBegun) this.countNews();
+        else if (!this.isConnecting && this.token) this.listen();
       };
-      window.addEventListener("online", resume);
-      window.addEventListener("offline", () => this.panel && this.setLost(true));
-      window.addEventListener("pageshow", (event) => event.persisted && resume());
+      on("online", resume);
+      on("offline", () => this.panel && this.setLost(true));
+      on("pageshow", (event) => event.persisted && resume());
       document.addEventListener("visibilitychange", () => {
         if (!document.hidden) return resume();
         clearTimeout(this.sleepTimer);
-        this.sleepTimer = setTimeout(() => this.source && this.source.close(), SLEEP_AFTER_MS);
+        this.sleepTimer = setTimeout(() => this.hangUp(), SLEEP_AFTER_MS);
       });
-      window.addEventListener("storage", (event) => {
-        if (!event.key || !event.key.startsWith("returnsdesk:") || !this.isBegun || this.isConnecting) return;
-        const token = this.kept.read().token;
-        if (token && this.token && subject(token) !== subject(this.token)) this.connect();
+      on("storage", (event) => {
+        const { token } = this.kept.read();
+        if (event.key !== this.key || !this.isBegun || this.isConnecting || !token || !this.token) return;
+        if (subject(token) !== subject(this.token)) this.connect();
       });
     }
 
@@ -638,15 +596,14 @@ progress { width: 180px; accent-color: var(--accent); }
 
     send(message) {
       const entry = { id: newId(), ...message };
-      this.unsent.push(entry);
-      this.keepTab({ unsent: this.unsent });
+      this.setUnsent([...this.unsent, entry]);
       this.showPending(entry);
       this.flush();
     }
 
-    drop(entry) {
-      this.unsent = this.unsent.filter((each) => each !== entry);
-      this.keepTab({ unsent: this.unsent });
+    setUnsent(unsent) {
+      this.unsent = unsent;
+      this.tab.keep({ unsent });
     }
 
     // One after the other, so that the desk keeps them in the order in which they were written.
@@ -656,63 +613,57 @@ progress { width: 180px; accent-color: var(--accent); }
       for (let wait = 2 * FIRST_PAUSE_MS; this.token && this.unsent.length; ) {
         const entry = this.unsent[0];
         const content = entry.button ? { button: entry.button } : { text: entry.text };
-        let result = { status: 0 };
-        try {
-          const context = Object.keys(this.context).length ? { context: this.context } : {};
-          result = await this.call("POST", "/api/messages", { ...content, ...context, message_id: entry.id });
-        } catch {
-          // No connection: tried again below.
-        }
-        if (result.status === 401) {
+        const message = { ...content, context: this.context, message_id: entry.id };
+        // Without a connection the status is 0.
+        const { ok, status, answer, retryMs } = await this.call("POST", "/api/messages", message).catch(() => ({ status: 0 }));
+        if (status === 401) {
           this.connect();
           break;
         }
-        if (!result.status || result.status === 429 || result.status >= 500) {
-          this.setState(entry.id, this.text("unsent"), { [this.text("retry")]: () => this.hurry && this.hurry() });
-          const hurried = new Promise((resolve) => (this.hurry = resolve));
-          await Promise.race([this.pauseUntilOnline(result.retryAfter ? result.retryAfter * 1000 : wait), hurried]);
+        if (!status || status === 429 || status >= 500) {
+          const hurried = new Promise((hurry) => this.setState(entry.id, this.text("unsent"), { [this.text("retry")]: hurry }));
+          await Promise.race([this.pauseUntilOnline(retryMs || wait), hurried]);
           wait = Math.min(wait * 2, LONGEST_PAUSE_MS);
           continue;
         }
         wait = 2 * FIRST_PAUSE_MS;
-        this.drop(entry);
-        if (result.status === 200 || result.status === 202) this.setState(entry.id, "");
-        else this.refuse(entry, `${this.text("refused")} ${result.answer.message || result.status}`);
+        this.setUnsent(this.unsent.filter((each) => each !== entry));
+        if (ok) this.setState(entry.id, "");
+        else this.refuse(entry.id, `${this.text("refused")} ${answer.message || status}`);
       }
       this.isFlushing = false;
     }
 
-    refuse(entry, reason, again) {
+    refuse(id, reason, again) {
       const choices = again ? { [this.text("retry")]: again } : {};
-      this.setState(entry.id, reason, { ...choices, [this.text("discard")]: () => this.removePending(entry.id) });
+      this.setState(id, reason, { ...choices, [this.text("discard")]: () => this.removePending(id) });
     }
 
     // ---- photos ----
 
     upload(file) {
-      const entry = { id: newId(), text: file.name || this.text("photo") };
-      const made = this.showPending(entry);
-      const progress = make("progress");
-      progress.max = 100;
-      progress.value = 0;
-      progress.setAttribute("aria-label", this.text("attach"));
+      if (!this.words) return setTimeout(() => this.upload(file), FIRST_PAUSE_MS);
+      const id = newId();
+      const name = file.name || this.text("photo");
+      const made = this.showPending({ id, text: name });
+      const progress = make("progress", { max: 100, value: 0, "aria-label": this.text("attach") });
       const fail = (reason, again) => {
         progress.remove();
-        this.refuse(entry, reason, again);
+        this.refuse(id, reason, again);
       };
       if (!file.type.startsWith("image/") || file.size > PHOTO_LIMIT) return fail(this.text("photo_wrong"));
       const start = () => {
-        if (!this.token) return setTimeout(start, FIRST_PAUSE_MS);
-        this.setState(entry.id, "");
+        this.setState(id, "");
         made.append(progress);
+        // The only way to see how far a file has got.
         const request = new XMLHttpRequest();
-        request.open("POST", `${this.desk}/api/photos?message_id=${entry.id}&name=${encodeURIComponent(entry.text.slice(-100))}`);
+        request.open("POST", `${this.desk}/api/photos?message_id=${id}&name=${encodeURIComponent(name.slice(-100))}`);
         request.setRequestHeader("Authorization", `Bearer ${this.token}`);
         request.setRequestHeader("Content-Type", "application/octet-stream");
         request.responseType = "json";
         request.upload.onprogress = (event) => (progress.value = event.lengthComputable ? (100 * event.loaded) / event.total : 0);
         request.onload = () => {
-          if (request.status === 200 || request.status === 201) return progress.remove();
+          if (request.status < 300) return progress.remove();
           const words = (request.response && request.response.message) || this.text("photo_failed");
           fail(words, request.status === 429 || request.status >= 500 ? start : undefined);
         };
@@ -725,81 +676,76 @@ progress { width: 180px; accent-color: var(--accent); }
     // ---- showing ----
 
     clear() {
-      this.log.textContent = "";
       this.pending.clear();
       this.seen = 0;
       this.isTyping = false;
-      const greeting = this.bubble({ author: "assistant", text: this.dataset.greeting || this.text("greeting") });
+      this.log.replaceChildren(this.bubble({ author: "assistant", text: this.dataset.greeting || this.text("greeting") }));
+    }
+
+    offerStarters() {
+      this.hideChoices();
       const { order, product, name } = this.context;
-      const starters = [this.text("where"), this.text("how"), this.text("size")];
+      const starters = ["where", "how", "size"].map((each) => this.text(each));
       if (order) starters.unshift(this.text("from_order", { order }));
       if (product) starters.unshift(this.text("of_product", { product: name || product }));
-      this.log.append(greeting, this.choices(starters.slice(0, 3).map((title) => ({ title }))));
+      this.add(this.choices(starters.slice(0, 3).map((title) => ({ title }))));
     }
 
     note(text) {
       this.add(this.bubble({ author: "system", text }));
     }
 
-    bubble(message) {
-      const made = make("div", `message ${message.author}`);
-      const who = message.author === "agent" ? (message.custom || {}).name || this.text("agent") : this.text(message.author === "shopper" ? "you" : "assistant");
-      if (message.author === "agent") made.append(make("span", "name", who));
-      else if (message.author !== "system") made.append(make("span", "unseen", `${who}: `));
-      if (message.image) made.append(this.picture(message.image, message.author === "shopper" ? this.text("photo") : ""));
-      const isCard = (message.custom || {}).card;
-      if (message.text) {
-        const bubble = make("div", "bubble");
-        if (message.author === "shopper") bubble.textContent = message.text;
-        else this.linkify(bubble, message.text);
-        made.append(bubble);
-      }
-      if (isCard) made.append(...this.card(message));
-      if (message.at) made.append(this.time(message.at));
+    bubble({ author, text, image, label, at, custom = {}, buttons = [] }) {
+      const made = make("div", { class: `message ${author}` });
+      const isOwn = author === "shopper";
+      if (author === "agent") made.append(make("span", { class: "name" }, custom.name || this.text("agent")));
+      else if (author !== "system") made.append(this.unseen(`${this.text(isOwn ? "you" : "assistant")}: `));
+      if (image) made.append(this.picture(image, isOwn ? this.text("photo") : ""));
+      if (text) made.append(make("div", { class: "bubble" }, ...(isOwn ? [text] : this.linked(text))));
+      if (label) made.append(this.labelCard(label));
+      if (custom.card) made.append(...this.card(custom, buttons));
+      if (at) made.append(this.time(at));
       return made;
     }
 
+    // For those who hear the chat.
+    unseen(text) {
+      return make("span", { class: "unseen" }, text);
+    }
+
     // Only whole addresses of the web become links; everything else stays text.
-    linkify(parent, text) {
-      text.split(/(https?:\/\/[^\s<>"]+[^\s<>".,;:!?)])/).forEach((part, index) => {
-        const href = index % 2 ? this.address(part) : null;
-        if (!href) return parent.append(part);
-        const link = make("a", "", part);
-        Object.assign(link, { href, target: "_blank", rel: "noopener noreferrer" });
-        parent.append(link);
-      });
+    linked(text) {
+      return text
+        .split(/(https?:\/\/[^\s<>"]+[^\s<>".,;:!?)])/)
+        .map((part, index) => (index % 2 && this.link(part, part)) || part);
+    }
+
+    link(label, address, className) {
+      const href = this.address(address);
+      return href && make("a", { class: className, href, target: "_blank", rel: "noopener noreferrer" }, label);
     }
 
     address(text) {
       try {
         const url = new URL(text, `${this.desk}/`);
-        return /^https?:$/.test(url.protocol) ? url.href : null;
+        return /^https?:$/.test(url.protocol) ? url.href : undefined;
       } catch {
-        return null;
+        return undefined;
       }
     }
 
-    picture(address, alt) {
-      const image = make("img", "picture");
-      image.alt = alt;
-      image.addEventListener("load", () => this.scrollDown(), { once: true });
-      const href = this.address(address);
-      if (href) image.src = href;
-      return image;
+    picture(address, alt, className = "picture") {
+      return make("img", { class: className, alt, src: this.address(address), onload: () => this.scrollDown() });
     }
 
     time(at) {
       const moment = new Date(at);
-      const made = make("time");
-      if (Number.isNaN(moment.getTime())) return made;
-      const isToday = moment.toDateString() === new Date().toDateString();
-      made.dateTime = at;
-      made.textContent = new Intl.DateTimeFormat(this.locale, { timeStyle: "short", ...(isToday ? {} : { dateStyle: "medium" }) }).format(moment);
-      return made;
+      const dateStyle = moment.toDateString() === new Date().toDateString() ? undefined : "medium";
+      return make("time", { datetime: at }, new Intl.DateTimeFormat(this.locale, { timeStyle: "short", dateStyle }).format(moment));
     }
 
     day(text) {
-      const [year, month, day] = String(text).slice(0, 10).split("-").map(Number);
+      const [year, month, day] = String(text).split("-").map(Number);
       if (!day) return String(text);
       return new Intl.DateTimeFormat(this.locale, { day: "numeric", month: "short" }).format(new Date(year, month - 1, day));
     }
@@ -810,41 +756,40 @@ progress { width: 180px; accent-color: var(--accent); }
     }
 
     choices(buttons) {
-      const made = make("div", "choices");
-      buttons.forEach((each) => made.append(this.choice(each, "choice", each.title)));
-      return made;
+      return make("div", { class: "choices" }, ...buttons.map((each) => this.choice(each, "choice", each.title)));
     }
 
-    choice({ title, token }, className, label) {
-      return button(className, label, () => {
+    choice({ title, token }, className, ...children) {
+      const act = () => {
         this.send(token ? { button: token, title } : { text: title });
-        (window.matchMedia("(hover: hover)").matches ? this.field : this.log).focus();
-      });
+        this.focusOn(this.log);
+      };
+      return button(className, act, ...children);
     }
 
     show(message) {
       if (message.seq <= this.seen) return;
       this.seen = message.seq;
-      if (message.message_id) {
-        this.removePending(message.message_id);
-        this.unsent.filter((entry) => entry.id === message.message_id).forEach((entry) => this.drop(entry));
+      const { message_id: id, custom = {}, buttons = [] } = message;
+      if (id) {
+        this.removePending(id);
+        this.setUnsent(this.unsent.filter((entry) => entry.id !== id));
       }
       if (message.kind === "rating") return;
       if (message.author === "shopper") this.hideChoices();
       this.add(this.bubble(message));
-      const inCard = message.buttons ? this.buttonsInCard(message.custom) : new Set();
-      const rest = (message.buttons || []).filter((_, index) => !inCard.has(index));
+      const inCard = this.buttonsInCard(custom);
+      const rest = buttons.filter((_, index) => !inCard.includes(index));
       if (rest.length) this.add(this.choices(rest));
-      if (message.author !== "shopper" && !this.panel.open) this.setUnread(this.unread + 1);
+      if (this.isOpen()) this.kept.keep({ read: this.seen });
+      else if (isNews(message) && this.seen > (this.kept.read().read || 0)) this.setUnread(this.unread + 1);
     }
 
-    showPending(entry) {
+    showPending({ id, text, title }) {
       this.hideChoices();
-      const made = this.bubble({ author: "shopper", text: entry.text || entry.title });
-      const state = make("span", "state");
-      state.setAttribute("role", "status");
-      made.append(state);
-      this.pending.set(entry.id, made);
+      const made = this.bubble({ author: "shopper", text: text || title });
+      made.append(make("span", { class: "state", role: "status" }));
+      this.pending.set(id, made);
       this.log.append(made);
       this.scrollDown();
       return made;
@@ -853,9 +798,8 @@ progress { width: 180px; accent-color: var(--accent); }
     setState(id, text, actions = {}) {
       const made = this.pending.get(id);
       if (!made) return;
-      const state = made.querySelector(".state");
-      state.textContent = text;
-      for (const [label, act] of Object.entries(actions)) state.append(button("text-button", label, act));
+      const buttons = Object.entries(actions).map(([label, act]) => button("text-button", act, label));
+      made.querySelector(".state").replaceChildren(text, ...buttons);
       if (text) this.scrollDown();
     }
 
@@ -873,7 +817,8 @@ progress { width: 180px; accent-color: var(--accent); }
 
     add(made) {
       const isAtEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 200;
-      this.log.insertBefore(made, this.pending.size ? this.pending.values().next().value : null);
+      const [firstPending = null] = this.pending.values();
+      this.log.insertBefore(made, firstPending);
       if (isAtEnd) this.scrollDown();
     }
 
@@ -881,207 +826,155 @@ progress { width: 180px; accent-color: var(--accent); }
       this.log.scrollTop = this.log.scrollHeight;
     }
 
+    // Every failed try to connect comes by here; the first one counts.
     setLost(lost) {
-      // Every failed try to connect comes by here; the first one counts.
       if (lost && (this.isLost || this.lostTimer)) return;
       clearTimeout(this.lostTimer);
       this.lostTimer = 0;
-      if (!lost) {
-        this.isLost = false;
-        return this.showStatus();
-      }
-      this.lostTimer = setTimeout(() => {
+      const set = () => {
         this.lostTimer = 0;
-        this.isLost = true;
+        this.isLost = lost;
         this.showStatus();
-      }, navigator.onLine ? LOST_AFTER_MS : 0);
+      };
+      if (!lost) set();
+      else this.lostTimer = setTimeout(set, navigator.onLine ? LOST_AFTER_MS : 0);
     }
 
     showStatus() {
-      this.status.classList.toggle("lost", Boolean(this.isLost));
-      this.status.classList.toggle("typing", !this.isLost && Boolean(this.isTyping));
-      const text = this.isLost
-        ? this.text(navigator.onLine ? "lost" : "offline")
-        : this.isTyping
-          ? `${this.text("assistant")} ${this.text("typing")}`
-          : this.isWaiting
-            ? this.text("connecting")
-            : "";
-      if (this.status.dataset.text === text) return;
-      this.status.dataset.text = text;
-      this.status.textContent = text;
-      const contact = this.dataset.contact;
-      if (!this.isLost || !contact) return;
-      const link = make("a", "", contact);
-      link.href = `mailto:${contact}`;
-      this.status.append(` ${this.text("contact")} `, link, ".");
+      const { isLost, isTyping, status } = this;
+      status.classList.toggle("lost", Boolean(isLost));
+      status.classList.toggle("typing", !isLost && Boolean(isTyping));
+      let text = this.isWaiting ? this.text("connecting") : "";
+      if (isTyping) text = `${this.text("assistant")} ${this.text("typing")}`;
+      if (isLost) text = this.text(navigator.onLine ? "lost" : "offline");
+      // The same words are not read out again.
+      if (status.dataset.text === text) return;
+      status.dataset.text = text;
+      status.replaceChildren(text);
+      const { contact } = this.dataset;
+      if (isLost && contact) status.append(` ${this.text("contact")} `, make("a", { href: `mailto:${contact}` }, contact), ".");
     }
 
     // ---- cards: shapes in docs/widget.md; the text of the message always says the same ----
 
-    card(message) {
-      const kind = message.custom.card;
-      const draw = { items: this.itemsCard, status: this.statusCard, sizes: this.sizesCard, rating: this.ratingCard }[kind];
+    card(custom, buttons) {
+      const draw = { items: this.itemsCard, status: this.statusCard, sizes: this.sizesCard, rating: this.rating }[custom.card];
       try {
-        const made = draw && draw.call(this, message.custom, message.buttons || []);
-        return made ? [made] : [];
+        return draw ? [draw.call(this, custom, buttons)] : [];
       } catch {
         return []; // A card of a shape that this version does not know: its text stands above.
       }
     }
 
-    buttonsInCard(custom) {
-      const card = (custom || {}).card;
-      const options =
-        card === "items" ? custom.items : card === "sizes" ? (custom.groups || []).flatMap((group) => group.options) : [];
-      return new Set((options || []).map((each) => each.button).filter((index) => index !== undefined));
+    buttonsInCard({ card, items, groups }) {
+      const options = { items, sizes: [groups].flat().flatMap((group) => (group || {}).options) }[card];
+      return [options].flat().map((each) => (each || {}).button);
     }
 
-    item(each) {
-      const made = make("div", "item");
-      if (each.image) {
-        const image = this.picture(each.image, "");
-        image.className = "";
-        made.append(image);
-      }
-      const words = make("span");
-      words.append(make("span", "", each.title));
-      const price = each.amount_minor === undefined ? "" : this.amount(each.amount_minor, each.currency);
-      const detail = [each.detail, price].filter(Boolean).join(" · ");
-      if (detail) words.append(make("span", "soft", detail));
-      made.append(words);
-      return made;
+    item({ title, detail, image, amount_minor: minor, currency }) {
+      const small = [detail, minor === undefined ? "" : this.amount(minor, currency)].filter(Boolean).join(" · ");
+      const words = make("span", {}, make("span", {}, title));
+      if (small) words.append(make("span", { class: "soft" }, small));
+      return [...(image ? [this.picture(image, "", "")] : []), words];
     }
 
-    itemsCard(custom, buttons) {
-      const card = make("div", "card");
-      custom.items.forEach((each) => {
-        const content = this.item(each);
-        if (!buttons[each.button]) return card.append(content);
-        const pick = this.choice(buttons[each.button], "pick item");
-        pick.append(...content.childNodes);
-        card.append(pick);
+    itemsCard({ items }, buttons) {
+      const rows = items.map((each) => {
+        const chosen = buttons[each.button];
+        return chosen ? this.choice(chosen, "pick item", ...this.item(each)) : make("div", { class: "item" }, ...this.item(each));
       });
+      return make("div", { class: "card" }, ...rows);
+    }
+
+    statusCard({ title, detail, items = [], stages = [], links = [] }) {
+      const card = make("div", { class: "card" }, make("h3", {}, title));
+      if (detail) card.append(make("p", { class: "soft" }, detail));
+      card.append(...items.map((each) => make("div", { class: "item" }, ...this.item(each))));
+      const rows = stages.map(({ label, state, date }) => {
+        const name = make("span", {}, label);
+        if (state === "done") name.append(this.unseen(` (${this.text("done")})`));
+        const current = state === "now" ? "step" : undefined;
+        return make("li", { "data-state": state, "aria-current": current }, name, make("span", {}, date ? this.day(date) : ""));
+      });
+      if (rows.length) card.append(make("ol", { class: "stages" }, ...rows));
+      card.append(...links.map(({ label, url }) => this.link(label, url, "choice solid")).filter(Boolean));
       return card;
     }
 
-    statusCard(custom) {
-      const card = make("div", "card");
-      card.append(make("h3", "", custom.title));
-      if (custom.detail) card.append(make("p", "soft", custom.detail));
-      (custom.items || []).forEach((each) => card.append(this.item(each)));
-      if (custom.stages) {
-        const stages = make("ol", "stages");
-        for (const { label, state, date } of custom.stages) {
-          const stage = make("li");
-          const name = make("span", "", label);
-          stage.append(name, make("span", "", date ? this.day(date) : ""));
-          stage.dataset.state = state;
-          if (state === "now") stage.setAttribute("aria-current", "step");
-          if (state === "done") name.append(make("span", "unseen", ` (${this.text("done")})`));
-          stages.append(stage);
-        }
-        card.append(stages);
-      }
-      for (const { label, url } of custom.links || []) {
-        const link = make("a", "choice solid", label);
-        const href = this.address(url);
-        if (href) card.append(Object.assign(link, { href, target: "_blank", rel: "noopener noreferrer" }));
-      }
+    labelCard({ url, qr_url: code, rma_number: number }) {
+      const card = this.statusCard({ title: number, links: [{ label: this.text("label"), url }] });
+      if (code) card.append(this.picture(code, "QR"));
       return card;
     }
 
-    sizesCard(custom, buttons) {
-      const card = make("div", "card");
-      for (const group of custom.groups) {
-        const set = make("div", "sizes");
-        set.setAttribute("role", "group");
-        if (group.label) {
-          set.setAttribute("aria-label", group.label);
-          card.append(make("h3", "", group.label));
-        }
-        for (const { label, button: index } of group.options) {
-          const pick = buttons[index] ? this.choice(buttons[index], "choice", label) : button("choice sold", label, () => {});
-          if (!buttons[index]) {
-            pick.disabled = true;
-            pick.append(make("span", "unseen", ` (${this.text("sold_out")})`));
-          }
-          set.append(pick);
-        }
-        card.append(set);
+    sizesCard({ groups }, buttons) {
+      const card = make("div", { class: "card" });
+      for (const { label: group, options } of groups) {
+        const picks = options.map(({ label, button: index }) => {
+          if (buttons[index]) return this.choice(buttons[index], "choice", label);
+          const pick = button("choice sold", () => {}, label, this.unseen(` (${this.text("sold_out")})`));
+          pick.disabled = true;
+          return pick;
+        });
+        if (group) card.append(make("h3", {}, group));
+        card.append(make("div", { class: "sizes", role: "group", "aria-label": group || undefined }, ...picks));
       }
       return card;
-    }
-
-    ratingCard() {
-      return this.kept.read().rated ? null : this.rating("card");
     }
 
     // ---- rating, new conversation, transcript, log-out ----
 
-    rating(className) {
-      const made = make("div", className);
-      const row = make("div", "row");
-      row.setAttribute("role", "group");
-      row.setAttribute("aria-label", this.text("rate"));
-      made.append(make("p", "", this.text("rate")), row);
+    // Stands there unseen until the desk says that a rating is welcome.
+    rating() {
+      const [question, hint] = [this.text("rate"), this.text("comment")];
+      const comment = make("textarea", { rows: 2, "aria-label": hint, placeholder: hint });
+      const row = make("div", { class: "row", role: "group", "aria-label": question });
+      const made = make("div", { class: "card", hidden: "" }, make("p", {}, question), row);
       for (let score = 1; score <= 5; score++) {
-        const star = button("star", String(score), () => {
-          row.querySelectorAll(".star").forEach((each) => each.setAttribute("aria-pressed", each === star));
-          this.rate(made, score);
-        });
+        const star = button("star", () => keep(), String(score));
         star.setAttribute("aria-label", this.text("stars", { count: score }));
-        star.setAttribute("aria-pressed", "false");
+        const keep = async (isLast) => {
+          const body = { score, comment: comment.value.trim() };
+          const { ok, answer = {} } = await this.call("POST", "/api/rating", body).catch(() => ({}));
+          if (!ok) return this.note(`${this.text("refused")} ${answer.message || this.text("lost")}`);
+          const thanks = make("p", {}, this.text("thanks"));
+          if (isLast) return made.replaceChildren(thanks);
+          row.childNodes.forEach((each) => each.setAttribute("aria-pressed", each === star));
+          made.replaceChildren(...[...made.childNodes].slice(0, 2), thanks, comment, button("choice", () => keep(true), this.text("send")));
+        };
         row.append(star);
       }
+      this.call("GET", "/api/rating").then(({ answer }) => (made.hidden = !answer.is_welcome), () => {});
       return made;
     }
 
-    async rate(made, score) {
-      const comment = made.querySelector("textarea");
-      const body = { score, comment: comment ? comment.value.trim() : "" };
-      const result = await this.call("POST", "/api/rating", body).catch(() => ({}));
-      if (result.status !== 200) return this.note(`${this.text("refused")} ${(result.answer || {}).message || this.text("lost")}`);
-      this.keep({ rated: true });
-      if (comment) return made.replaceChildren(make("p", "", this.text("thanks")));
-      const field = make("textarea");
-      field.rows = 2;
-      field.setAttribute("aria-label", this.text("comment"));
-      field.placeholder = this.text("comment");
-      const send = button("choice", this.text("send"), () => this.rate(made, Number(made.querySelector("[aria-pressed=true]").textContent)));
-      made.append(make("p", "", this.text("thanks")), field, send);
-    }
-
     askFresh() {
+      if (!this.words) return this.note(this.text("lost"));
       const done = () => {
         this.ask.hidden = true;
         this.field.focus();
       };
-      const no = button("choice", this.text("keep"), done);
-      const yes = button("choice solid", this.text("fresh"), () => {
+      const yes = () => {
         done();
         this.startFresh();
-      });
-      const row = make("div", "row");
-      row.append(yes, no);
-      this.ask.setAttribute("aria-label", this.text("fresh"));
-      this.ask.replaceChildren(make("p", "", this.text("fresh_ask")), row);
-      if (this.seen > 1 && !this.kept.read().rated) this.ask.prepend(this.rating(""));
+      };
+      const no = button("choice", done, this.text("keep"));
+      const row = make("div", { class: "row" }, button("choice solid", yes, this.text("fresh")), no);
+      this.ask.replaceChildren(this.rating(), make("p", {}, this.text("fresh_ask")), row);
       this.ask.hidden = false;
       no.focus();
     }
 
     // The old conversation closes for good; whoever is logged in at the shop is still known in the new one.
     async startFresh() {
-      if (this.source) this.source.close();
+      this.hangUp();
       try {
         await this.locked(async () => {
-          const { status, answer } = await this.call("DELETE", "/api/session");
-          if (status !== 200 && status !== 201 && status !== 401) throw new Error(answer.message);
-          this.keep({ token: answer.token, signedIn: false, rated: false });
+          const { ok, status, answer } = await this.call("DELETE", "/api/session");
+          if (!ok && status !== 401) throw new Error(answer.message);
+          this.kept.write({ token: answer.token });
         });
-        this.unsent = [];
-        this.keepTab({ unsent: [] });
+        this.setUnsent([]);
         this.conversation = undefined;
         this.clear();
       } catch {
@@ -1091,46 +984,31 @@ progress { width: 180px; accent-color: var(--accent); }
     }
 
     async download() {
-      const lines = [];
       try {
-        for (let after = 0, more = true; more && this.token; ) {
-          const { status, answer } = await this.call("GET", `/api/history?after=${after}`);
-          if (status !== 200) throw new Error(answer.message);
-          for (const { at, author, text, kind, custom } of answer.messages) {
-            after = answer.messages[answer.messages.length - 1].seq;
-            if (kind === "rating") continue;
-            const who = author === "system" ? "" : `${author === "agent" ? (custom || {}).name || this.text("agent") : this.text(author === "shopper" ? "you" : "assistant")}: `;
-            const when = new Intl.DateTimeFormat(this.locale, { dateStyle: "medium", timeStyle: "short" }).format(new Date(at));
-            lines.push(`[${when}] ${who}${text || this.text("photo")}`);
-          }
-          more = answer.has_more;
-        }
+        const response = await this.request("GET", `/api/transcript?zone=${Intl.DateTimeFormat().resolvedOptions().timeZone}`);
+        if (!response.ok) throw new Error(response.status);
+        const href = URL.createObjectURL(await response.blob());
+        make("a", { href, download: "chat.txt" }).click();
+        setTimeout(() => URL.revokeObjectURL(href), REQUEST_MS);
       } catch {
-        return this.note(this.text("lost"));
+        this.note(this.text("lost"));
       }
-      const link = make("a");
-      link.href = URL.createObjectURL(new Blob([`${lines.join("\n\n")}\n`], { type: "text/plain;charset=utf-8" }));
-      link.download = "chat.txt";
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), REQUEST_MS);
     }
 
-    logOut() {
-      const token = this.kept.read().token;
-      if (this.source) this.source.close();
-      this.unsent = [];
-      this.keepTab({ unsent: [], draft: "" });
+    async logOut() {
+      const { token } = this.kept.read();
+      this.hangUp();
+      this.setUnsent([]);
+      this.tab.keep({ draft: "" });
       this.token = this.conversation = undefined;
       this.kept.write({});
-      const over = token
-        ? fetch(`${this.desk}/api/session`, { method: "DELETE", headers: { Authorization: `Bearer ${token}` }, keepalive: true }).catch(() => {})
-        : Promise.resolve();
+      this.setUnread(0);
       if (this.isBegun) {
         this.field.value = "";
         this.clear();
-        over.then(() => this.connect());
       }
-      return over;
+      if (token) await this.call("DELETE", "/api/session", undefined, token).catch(() => {});
+      if (this.isBegun) this.connect();
     }
   }
 

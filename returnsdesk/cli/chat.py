@@ -101,10 +101,20 @@ class _Talk:
 
     def _show(self, message: Message) -> None:
         style = "yellow" if message["author"] == "system" else "green"
-        out.print(f"[bold {style}]desk[/] {escape(message['text'])}", highlight=False)
+        who = message.get("custom", {}).get("name", "desk")
+        out.print(f"[bold {style}]{escape(who)}[/] {escape(message['text'])}", highlight=False)
+        for address in _addresses(message):
+            out.print(f"      {escape(address)}", highlight=False, soft_wrap=True)
         shown_before = len(self._buttons) - len(message.get("buttons", []))
         for number, button in enumerate(message.get("buttons", []), start=shown_before + 1):
             out.print(f"      [bold cyan]{number}[/]  {escape(button['title'])}", highlight=False)
+
+
+def _addresses(message: Message) -> list[str]:
+    """What the widget shows as links: a label, and the links of a card."""
+    label = message.get("label") or {}
+    links = message.get("custom", {}).get("links") or []
+    return [each["url"] for each in (label, *links) if each.get("url")]
 
 
 def _converse(talk: _Talk, settings: Settings, shopper: str | None) -> None:

@@ -27,6 +27,10 @@ COMMANDS = {
         "returnsdesk.cli.orders", "Show an order with its items, payments, parcels and returns."
     ),
     "return": Entry("returnsdesk.cli.returns", "Show returns and, in demo mode, move them along."),
+    "claim": Entry("returnsdesk.cli.claims", "Show claims and decide on them."),
+    "withdrawal": Entry(
+        "returnsdesk.cli.withdrawals", "Show, store and handle statutory withdrawals."
+    ),
     "import": Entry(
         "returnsdesk.cli.shop_import", "Load a shop from a folder in the import format."
     ),
@@ -36,8 +40,22 @@ COMMANDS = {
     "seed": Entry("returnsdesk.cli.seed", "Load the sample shop with a return at every stage."),
     "migrate": Entry("returnsdesk.cli.schema", "Bring the database's schema up to date."),
     "case": Entry("returnsdesk.cli.cases", "Show and close what waits for a person."),
+    "outbox": Entry(
+        "returnsdesk.cli.outbox", "Show side effects that wait or failed, and try them again."
+    ),
+    "credits": Entry(
+        "returnsdesk.cli.credits",
+        "List store credit and coupons for the shop's checkout, and give coupons.",
+    ),
+    "conversation": Entry(
+        "returnsdesk.cli.conversations",
+        "Read along, take a chat over from the assistant, hand it back.",
+    ),
+    "photos": Entry("returnsdesk.cli.photos", "Delete old photos of shoppers."),
     "staff": Entry("returnsdesk.cli.staff", "Manage the support team's accounts."),
-    "policy": Entry("returnsdesk.cli.policy", "Check the returns policy."),
+    "policy": Entry(
+        "returnsdesk.cli.policy", "Check the returns policy, and ask why it says what it says."
+    ),
     "train": Entry(
         "returnsdesk.cli.train",
         "Train the model into MODELS_DIR, unless there is one for the present data and configuration.",

@@ -21,6 +21,7 @@ _EXPECTED: Final = frozenset(
         "returnsdesk.db.migrate.UnknownRevision",
         "returnsdesk.rasa.server.ModelNotUsable",
         "returnsdesk.desk_client.DeskCallFailed",
+        "returnsdesk.clients.http.ProviderError",
     }
 )
 _UNUSABLE_DATABASE: Final = "sqlalchemy.exc.OperationalError"

@@ -15,7 +15,7 @@ from returnsdesk.cli.errors import CommandError
 from returnsdesk.cli.session import open_database
 from returnsdesk.db.models import Order, OrderLine, Payment, Shipment
 from returnsdesk.domain.mentions import normalise_order_number
-from returnsdesk.services import returns
+from returnsdesk.services import claims, returns, withdrawals
 
 app = typer.Typer(add_completion=False)
 
@@ -55,6 +55,8 @@ def _order_data(session: Session, number: str) -> dict[str, Any]:
         "payments": [_payment_data(payment) for payment in order.payments],
         "shipments": [_shipment_data(shipment) for shipment in order.shipments],
         "returns": [asdict(view) for view in returns.of_order(session, order.id)],
+        "claims": [asdict(view) for view in claims.of_order(session, order.id)],
+        "withdrawals": [asdict(view) for view in withdrawals.of_order(session, order.id)],
     }
 
 
@@ -113,6 +115,11 @@ def _show(data: dict[str, Any]) -> None:
                 escape(items),
             )
         out.print(returned)
+    for claim in data["claims"]:
+        kind = claim["type"].replace("_", " ")
+        out.print(f"Claim {claim['number']}, {kind}  {status(claim['status'])}")
+    for withdrawal in data["withdrawals"]:
+        out.print(f"Withdrawal {withdrawal['number']}  {status(withdrawal['status'])}")
 
 
 def _show_lines(data: dict[str, Any]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from rich.markup import escape
-from sqlalchemy import and_, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from returnsdesk.cli.console import moment, money, options, out, status, table
-from returnsdesk.db.models import Event, Return
+from returnsdesk.cli.timelines import events_of, show_timeline
+from returnsdesk.db.models import Return
 from returnsdesk.services.views import ReturnLineView, ReturnView
 
 
@@ -20,41 +21,28 @@ def timeline_of(session: Session, rma_number: str) -> list[dict[str, Any]]:
     documents += [("refund", refund.id) for refund in document.refunds]
     if document.exchange is not None:
         documents.append(("exchange", document.exchange.id))
-    events = session.scalars(
-        select(Event)
-        .where(
-            or_(
-                *(
-                    and_(Event.document == kind, Event.document_id == document_id)
-                    for kind, document_id in documents
-                )
-            )
-        )
-        .order_by(Event.at, Event.id)
-    )
-    return [
-        {
-            "at": event.at,
-            "actor": event.actor,
-            "command": event.command,
-            "document": event.document,
-            "before": event.before,
-            "after": event.after,
-        }
-        for event in events
-    ]
+    return events_of(session, documents)
 
 
 def show_return(view: ReturnView, timeline: list[dict[str, Any]]) -> None:
     """Write a return with all its parts."""
     out.print(f"[bold]Return {view.rma_number}[/]  {status(view.status)}")
     out.print(f"of order {escape(view.order_number)}, to be posted by {moment(view.ship_by)} UTC")
+    _show_sending(view)
     _show_lines(view)
     _show_refunds(view)
     if view.exchange is not None:
         sent = f", sent {moment(view.exchange.shipped_at)} UTC" if view.exchange.shipped_at else ""
         out.print(f"Exchange {view.exchange.number}  {status(view.exchange.status)}{sent}")
-    _show_timeline(timeline)
+    show_timeline(timeline)
+
+
+def _show_sending(view: ReturnView) -> None:
+    day = f" on {view.pick_up_on.isoformat()}" if view.pick_up_on else ""
+    out.print(f"sent by {view.method.replace('_', ' ')}{day}")
+    for parcel in view.parcels:
+        number = f"{escape(parcel.carrier)} {escape(parcel.tracking_number)}"
+        out.print(f"Parcel {number}  {status(parcel.status)}")
 
 
 def _show_lines(view: ReturnView) -> None:
@@ -99,16 +87,3 @@ def _show_refunds(view: ReturnView) -> None:
                 status(part.status),
             )
     out.print(parts)
-
-
-def _show_timeline(timeline: list[dict[str, Any]]) -> None:
-    shown = table("What happened", "when (UTC)", "who", "what", "became")
-    for event in timeline:
-        became = event["after"].get("status")
-        shown.add_row(
-            moment(event["at"]),
-            escape(event["actor"]),
-            f"{event['document']} {event['command'].replace('_', ' ')}",
-            status(became) if became else "",
-        )
-    out.print(shown)

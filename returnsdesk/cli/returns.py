@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated
 
 import typer
 from sqlalchemy import select
 
+from returnsdesk.cli import return_decisions
 from returnsdesk.cli.console import AsJson, moment, out, status, table, write_json
 from returnsdesk.cli.errors import CommandError
+from returnsdesk.cli.moving import ACTOR, Rma, move_return
 from returnsdesk.cli.return_picture import show_return, timeline_of
-from returnsdesk.cli.session import now, open_database, require_demo_mode
+from returnsdesk.cli.session import now, open_database
+from returnsdesk.clients.carriers import carrier_for
 from returnsdesk.db.models import Return
 from returnsdesk.db.session import Database
-from returnsdesk.services import exchanges, refunds, returns
-from returnsdesk.services.views import ReturnLineView, ReturnView
+from returnsdesk.services import (
+    exchanges,
+    inspections,
+    labels,
+    links,
+    refunds,
+    return_moves,
+    returns,
+)
+from returnsdesk.services.views import ReturnView
 from returnsdesk.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
-
-ACTOR = "cli"
-
-Rma = Annotated[str, typer.Argument(metavar="RMA", help="RMA number of the return.")]
+# The commands of the support team stand with those of carrier and warehouse.
+app.add_typer(return_decisions.app)
 
 
 @app.command("show")
@@ -81,30 +90,62 @@ def show_list(
 @app.command("approve")
 def approve(rma_number: Rma, as_json: AsJson = False) -> None:
     """Approve a return that waits for a colleague."""
-    _move(lambda database: returns.approve(database, rma_number, actor=ACTOR, now=now()), as_json)
+    move_return(
+        lambda database: return_moves.approve(database, rma_number, actor=ACTOR, now=now()), as_json
+    )
 
 
 @app.command("label")
 def issue_label(rma_number: Rma, as_json: AsJson = False) -> None:
-    """Issue the label of an approved return."""
-    _move(
-        lambda database: returns.issue_label(database, rma_number, actor=ACTOR, now=now()), as_json
+    """Have the label of an approved return made now, and show where its PDF is."""
+    settings = load_settings()
+    carrier = carrier_for(settings)
+    if carrier is None:
+        raise CommandError("CARRIER is none: shoppers send by a carrier of their own.")
+    move_return(
+        lambda database: labels.issue_label(
+            database, rma_number, actor=ACTOR, now=now(), carrier=carrier
+        ),
+        as_json,
+    )
+    if not as_json:
+        out.print(f"Label: {links.label_url(settings, rma_number.strip().upper(), now=now())}")
+
+
+@app.command("method")
+def choose_method(
+    rma_number: Rma,
+    method: Annotated[str, typer.Argument(help="drop_off, pick_up or own_carrier.")],
+    pick_up_on: Annotated[
+        datetime | None,
+        typer.Option("--on", formats=["%Y-%m-%d"], help="Day of the pick-up, a working day."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change how the parcel travels, before a carrier has it."""
+    day = pick_up_on.date() if pick_up_on else None
+    move_return(
+        lambda database: labels.choose_method(
+            database, rma_number, method, day, actor=ACTOR, now=now()
+        ),
+        as_json,
     )
 
 
 @app.command("scan")
 def record_scan(rma_number: Rma, as_json: AsJson = False) -> None:
     """The carrier has the parcel."""
-    _move(
-        lambda database: returns.record_scan(database, rma_number, actor=ACTOR, now=now()), as_json
+    move_return(
+        lambda database: return_moves.record_scan(database, rma_number, actor=ACTOR, now=now()),
+        as_json,
     )
 
 
 @app.command("arrive")
 def record_arrival(rma_number: Rma, as_json: AsJson = False) -> None:
     """The parcel is at the warehouse."""
-    _move(
-        lambda database: returns.record_arrival(database, rma_number, actor=ACTOR, now=now()),
+    move_return(
+        lambda database: return_moves.record_arrival(database, rma_number, actor=ACTOR, now=now()),
         as_json,
     )
 
@@ -124,6 +165,7 @@ def inspect_lines(
     reason: Annotated[
         str | None, typer.Option(help="Why not accepted; the shopper is told. Needed for grade C.")
     ] = None,
+    photos: Annotated[list[str] | None, typer.Option("--photo", help="Id of a photo.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Decide on pieces that arrived."""
@@ -132,27 +174,29 @@ def inspect_lines(
 
     def decide(database: Database) -> ReturnView:
         view = _found(database, rma_number)
-        for line in _lines_to_inspect(view, line_id):
-            left = line.quantity - line.accepted - line.rejected
-            view = returns.inspect_line(
+        for chosen, left in _left_to_inspect(view, line_id).items():
+            view = inspections.inspect_line(
                 database,
                 rma_number,
-                line.line_external_id,
+                chosen,
                 quantity or left,
                 grade.upper(),
                 actor=ACTOR,
                 now=now(),
                 reason=reason,
+                photo_ids=tuple(photos or ()),
             )
         return view
 
-    _move(decide, as_json)
+    move_return(decide, as_json)
 
 
 @app.command("refund")
 def start_refund(rma_number: Rma, as_json: AsJson = False) -> None:
     """Start paying back what was accepted; the worker sends it."""
-    _move(lambda database: refunds.start(database, rma_number, actor=ACTOR, now=now()), as_json)
+    move_return(
+        lambda database: refunds.start(database, rma_number, actor=ACTOR, now=now()), as_json
+    )
 
 
 @app.command("ship")
@@ -172,27 +216,15 @@ def ship_replacement(
         tracking = tracking_number or f"DEMO-{view.exchange.number}"
         return exchanges.ship(database, view.exchange.number, tracking, actor=ACTOR, now=now())
 
-    _move(send, as_json)
+    move_return(send, as_json)
 
 
 @app.command("cancel")
 def cancel(rma_number: Rma, as_json: AsJson = False) -> None:
     """Call a return off before its parcel was handed in."""
-    _move(lambda database: returns.cancel(database, rma_number, actor=ACTOR, now=now()), as_json)
-
-
-def _move(command: Callable[[Database], ReturnView], as_json: bool) -> None:
-    """Run a command that changes a return, and show what it became."""
-    settings = load_settings()
-    require_demo_mode(settings, "moving returns along")
-    with open_database(settings) as database:
-        view = command(database)
-        with database.read() as session:
-            timeline = timeline_of(session, view.rma_number)
-    if as_json:
-        write_json({**asdict(view), "timeline": timeline})
-    else:
-        show_return(view, timeline)
+    move_return(
+        lambda database: return_moves.cancel(database, rma_number, actor=ACTOR, now=now()), as_json
+    )
 
 
 def _found(database: Database, rma_number: str) -> ReturnView:
@@ -203,14 +235,18 @@ def _found(database: Database, rma_number: str) -> ReturnView:
     return view
 
 
-def _lines_to_inspect(view: ReturnView, line_id: str | None) -> list[ReturnLineView]:
-    open_lines = [line for line in view.lines if line.accepted + line.rejected < line.quantity]
+def _left_to_inspect(view: ReturnView, line_id: str | None) -> dict[str, int]:
+    """Pieces that are not decided yet, by the line that is asked for, or by every line that has some."""
+    left: dict[str, int] = {}
+    for line in view.lines:
+        open_pieces = line.quantity - line.accepted - line.rejected
+        left[line.line_external_id] = left.get(line.line_external_id, 0) + open_pieces
     if line_id is None:
-        if not open_lines:
+        waiting = {name: pieces for name, pieces in left.items() if pieces}
+        if not waiting:
             raise CommandError(f"{view.rma_number} has nothing left to inspect.")
-        return open_lines
-    chosen = [line for line in view.lines if line.line_external_id == line_id]
-    if not chosen:
-        known = ", ".join(line.line_external_id for line in view.lines)
+        return waiting
+    if line_id not in left:
+        known = ", ".join(left)
         raise CommandError(f"{view.rma_number} has no line {line_id}; it has {known}.")
-    return chosen[:1]
+    return {line_id: left[line_id]}

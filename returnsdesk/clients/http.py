@@ -7,7 +7,14 @@ from typing import Any, Final
 
 import requests
 from pybreaker import CircuitBreaker, CircuitBreakerError
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_exponential_jitter,
+)
+from tenacity.wait import wait_base
 
 CONNECT_SECONDS: Final = 5
 READ_SECONDS: Final = 15
@@ -51,6 +58,7 @@ class HttpProvider:
         auth: tuple[str, str] | None = None,
         attempts: int = 3,
         first_wait_seconds: float = 0.5,
+        read_seconds: float = READ_SECONDS,
     ) -> None:
         self.name = name
         self._base_url = base_url.rstrip("/")
@@ -59,6 +67,7 @@ class HttpProvider:
         self._session.auth = auth
         self._attempts = attempts
         self._first_wait_seconds = first_wait_seconds
+        self._read_seconds = read_seconds
         self._circuit = CircuitBreaker(
             fail_max=FAILURES_TO_OPEN,
             reset_timeout=OPEN_SECONDS,
@@ -85,8 +94,12 @@ class HttpProvider:
         retrying = Retrying(
             retry=retry_if_exception(lambda error: _may_try_again(error, repeatable=repeatable)),
             stop=stop_after_attempt(self._attempts),
-            wait=wait_exponential_jitter(
-                initial=self._first_wait_seconds, max=LONGEST_WAIT_SECONDS, jitter=0.5
+            wait=_AsLongAsAsked(
+                wait_exponential_jitter(
+                    multiplier=self._first_wait_seconds,
+                    max=LONGEST_WAIT_SECONDS,
+                    jitter=self._first_wait_seconds,
+                )
             ),
             reraise=True,
         )
@@ -107,7 +120,7 @@ class HttpProvider:
                 json=json,
                 params=params,
                 headers=headers,
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
+                timeout=(CONNECT_SECONDS, self._read_seconds),
                 allow_redirects=False,
             )
         except requests.ConnectTimeout as error:
@@ -115,10 +128,10 @@ class HttpProvider:
         except requests.RequestException as error:
             raise ProviderUnavailable(f"{self.name}: {type(error).__name__}") from error
         if response.status_code == requests.codes.too_many_requests:
-            raise _Overloaded(f"{self.name} asks for fewer calls")
+            raise _Overloaded(self.name, response.headers.get("Retry-After", ""))
         if response.status_code >= requests.codes.internal_server_error:
             raise ProviderUnavailable(f"{self.name} answers HTTP {response.status_code}")
-        if not response.ok or response.is_redirect:
+        if not requests.codes.ok <= response.status_code < requests.codes.multiple_choices:
             raise ProviderRefused(response.status_code, response.text[:500])
         return response
 
@@ -128,7 +141,23 @@ class _NeverConnected(ProviderUnavailable):
 
 
 class _Overloaded(ProviderUnavailable):
-    """The system turned the call away unread."""
+    """The system turned the call away unread, and may have said how many seconds to wait."""
+
+    def __init__(self, name: str, retry_after: str) -> None:
+        super().__init__(f"{name} asks for fewer calls")
+        self.wait_seconds = int(retry_after) if retry_after.isdecimal() else 0
+
+
+class _AsLongAsAsked(wait_base):
+    """Growing pauses, and never less than what the system asked for (up to the longest pause)."""
+
+    def __init__(self, growing: wait_base) -> None:
+        self._growing = growing
+
+    def __call__(self, retry_state: RetryCallState) -> float:
+        error = retry_state.outcome.exception() if retry_state.outcome else None
+        asked = error.wait_seconds if isinstance(error, _Overloaded) else 0
+        return max(self._growing(retry_state), min(asked, LONGEST_WAIT_SECONDS))
 
 
 def _may_try_again(error: BaseException, *, repeatable: bool) -> bool:

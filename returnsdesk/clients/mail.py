@@ -23,6 +23,8 @@ from returnsdesk.settings import Settings, SettingsError
 TIMEOUT_SECONDS = 15
 _IMPLICIT_TLS_PORT = 465
 _STARTTLS_PORT = 587
+# Mailbox unavailable, not local, not allowed as a name (RFC 5321, 4.2.3).
+_NO_SUCH_MAILBOX = (550, 551, 553)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -30,15 +32,23 @@ class MailNotSent(Exception):
     """The mail was not taken over; it may be tried again."""
 
 
+class MailRefused(MailNotSent):
+    """The address takes no mail, and trying again does not change that."""
+
+
 @dataclass(frozen=True)
 class Mail:
-    """One mail as plain text. The same `key` always is the same mail, however often it is sent."""
+    """One mail as plain text, and as HTML that says the same if it has any.
+
+    The same `key` always is the same mail, however often it is sent.
+    """
 
     key: str
     to: str
     subject: str
     text: str
     language: str
+    html: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +66,7 @@ class Mailer(Protocol):
     """Takes mail over for delivery."""
 
     def send(self, mail: Mail, *, now: datetime) -> None:
-        """Hand a mail over; raises `MailNotSent`."""
+        """Hand a mail over; raises `MailNotSent`, or `MailRefused` for an address that takes none."""
 
 
 class SmtpMailer:
@@ -89,7 +99,8 @@ class SmtpMailer:
                     server.login(self._user, self._password)
                 server.send_message(message)
         except (OSError, smtplib.SMTPException) as error:
-            raise MailNotSent(f"{self._host}:{self._port}: {_reason(error)}") from error
+            kind = MailRefused if _is_about_address(error) else MailNotSent
+            raise kind(f"{self._host}:{self._port}: {_reason(error)}") from error
 
     def _connection(self) -> smtplib.SMTP:
         if self._is_implicit_tls:
@@ -125,7 +136,7 @@ class MailFolder:
             return
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            _write_whole(path, composed(mail, self._sender, now).as_bytes(policy=SMTP))
+            write_whole(path, composed(mail, self._sender, now).as_bytes(policy=SMTP))
         except OSError as error:
             raise MailNotSent(f"{path}: {error.strerror}") from error
 
@@ -151,7 +162,7 @@ def mail_folder(settings: Settings) -> MailFolder:
 
 
 def composed(mail: Mail, sender: tuple[str, str], now: datetime) -> EmailMessage:
-    """The mail with its headers; the Message-ID follows from the key alone. Raises `MailNotSent` for a bad address."""
+    """The mail with its headers; the Message-ID follows from the key alone. Raises `MailRefused` for a bad address."""
     message = EmailMessage()
     domain = sender[1].rpartition("@")[2] or "localhost"
     try:
@@ -159,15 +170,24 @@ def composed(mail: Mail, sender: tuple[str, str], now: datetime) -> EmailMessage
         message["To"] = mail.to
         message["Subject"] = mail.subject
     except ValueError as error:
-        raise MailNotSent(f"the mail cannot be addressed: {error}") from error
+        raise MailRefused(f"the mail cannot be addressed: {error}") from error
     message["Date"] = format_datetime(now)
     message["Message-ID"] = f"<{sha256(mail.key.encode()).hexdigest()[:32]}@{domain}>"
     # Keeps out-of-office programs from answering.
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(mail.text)
+    if mail.html is not None:
+        message.add_alternative(mail.html, subtype="html")
     # Setting the content takes all headers about it away.
     message["Content-Language"] = mail.language
     return message
+
+
+def _is_about_address(error: Exception) -> bool:
+    """Whether the server has refused the recipient for good: 4xx is for a while, and 5xx may be about the sender."""
+    if not isinstance(error, smtplib.SMTPRecipientsRefused):
+        return isinstance(error, smtplib.SMTPDataError) and error.smtp_code in _NO_SUCH_MAILBOX
+    return all(code in _NO_SUCH_MAILBOX for code, _text in error.recipients.values())
 
 
 def _reason(error: Exception) -> str:
@@ -184,7 +204,8 @@ def _file_name(key: str) -> str:
     return f"{readable}-{sha256(key.encode()).hexdigest()[:12]}"
 
 
-def _write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; raises `OSError`."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:

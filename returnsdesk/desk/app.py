@@ -13,10 +13,10 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from returnsdesk.db.session import Database
-from returnsdesk.desk import health, photos, ratings, widget
+from returnsdesk.desk import health, hooks, labels, photos, ratings, tracking, transcripts, widget
 from returnsdesk.desk.channels import web
 from returnsdesk.desk.context import Desk, Rates
-from returnsdesk.desk.demo import pages
+from returnsdesk.desk.demo import pages, payments
 from returnsdesk.desk.guards import OriginGuard, SafeHeaders, allowed_origins
 from returnsdesk.desk.live import LiveFeed
 from returnsdesk.desk.rasa_client import RasaClient
@@ -67,8 +67,12 @@ def create_app(
             *photos.routes,
             *ratings.routes,
             *widget.routes,
+            *tracking.routes,
+            *transcripts.routes,
             *health.routes,
-            *([*pages.routes, *shop_pages.routes] if settings.demo_mode else []),
+            *hooks.routes,
+            *labels.routes,
+            *([*pages.routes, *payments.routes, *shop_pages.routes] if settings.demo_mode else []),
         ],
         middleware=_middleware(settings),
         exception_handlers={Refusal: on_error, HTTPException: on_error, Exception: on_error},

@@ -21,6 +21,7 @@ from returnsdesk.desk.incoming import cleaned
 from returnsdesk.desk.refusals import Refusal
 from returnsdesk.services import feedback
 from returnsdesk.services.errors import NotFound
+from returnsdesk.services.photo_files import folder
 from returnsdesk.texts import render
 
 BYTES_LIMIT = 10 * 1024 * 1024
@@ -93,11 +94,6 @@ routes = [
     Route("/api/photos", send_photo, methods=["POST"]),
     Route("/api/photos/{photo_id}", photo, methods=["GET"]),
 ]
-
-
-def folder(var_dir: Path) -> Path:
-    """Where photos are kept."""
-    return var_dir / "photos"
 
 
 def drawn_anew(content: bytes) -> bytes:

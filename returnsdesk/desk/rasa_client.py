@@ -109,6 +109,7 @@ def _request(message: WaitingMessage) -> dict[str, Any]:
         "choice": message.choice,
         "language": message.language,
         "channel": message.channel,
+        "page": message.page,
     }
 
 

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from returnsdesk.desk.channels.web import sender
-from returnsdesk.desk.context import desk_of
+from returnsdesk.desk.channels.web import sender, session_of
+from returnsdesk.desk.context import Desk, desk_of
 from returnsdesk.desk.incoming import cleaned, read_json
 from returnsdesk.desk.refusals import Refusal
 from returnsdesk.services import feedback
@@ -34,4 +34,19 @@ async def rate(request: Request) -> Response:
     return JSONResponse({"score": score}, headers={"Cache-Control": "no-store"})
 
 
-routes = [Route("/api/rating", rate, methods=["POST"])]
+async def rating(request: Request) -> Response:
+    """GET /api/rating: whether a rating is welcome; not twice, and not while a person has to solve the matter."""
+    conversation = (await session_of(request)).conversation
+    is_welcome = await run_sync(_is_welcome, desk_of(request), conversation.id)
+    return JSONResponse({"is_welcome": is_welcome}, headers={"Cache-Control": "no-store"})
+
+
+routes = [
+    Route("/api/rating", rate, methods=["POST"]),
+    Route("/api/rating", rating, methods=["GET"]),
+]
+
+
+def _is_welcome(desk: Desk, conversation_id: str) -> bool:
+    with desk.database.read() as session:
+        return feedback.is_rating_welcome(session, conversation_id)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import uuid4
@@ -24,7 +24,7 @@ from returnsdesk.desk.rasa_client import (
     RasaUnavailable,
     TurnRefused,
 )
-from returnsdesk.services import answers, cases
+from returnsdesk.services import answers, cases, feedback
 from returnsdesk.services.answers import FailedTries, Reply, WaitingMessage
 from returnsdesk.texts import render
 
@@ -39,6 +39,9 @@ logger = logging.getLogger(__name__)
 
 NOT_ANSWERED = "could_not_answer"
 """Reason of the case that is opened for a message whose action keeps failing."""
+
+FAREWELL = "bye"
+"""Intent after which a shopper is asked how the chat was."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,7 @@ class Turns:
         message = await run_sync(lambda: claim(now=self._clock()))
         async with self._holding(conversation_id):
             while message is not None and not self._is_stopping:
-                answer = await self._answer(message)
+                answer = await self._with_question_for_rating(message, await self._answer(message))
                 store = partial(
                     answers.store_answer,
                     self._database,
@@ -203,6 +206,20 @@ class Turns:
             logger.error("message %s got no reply", message.id)
             return Answer((_failed(message),), answer.trace)
         return answer
+
+    async def _with_question_for_rating(self, message: WaitingMessage, answer: Answer) -> Answer:
+        """The answer to a farewell asks how the chat was, where that is decent; any other stays as it is."""
+        if answer.trace.get("intent") != FAREWELL or not answer.replies:
+            return answer
+        if not await run_sync(self._may_ask_for_rating, message.conversation_id):
+            return answer
+        text = render("desk_rating_question", message.language)
+        question = Reply(text, custom={"card": feedback.RATING})
+        return replace(answer, replies=(*answer.replies, question))
+
+    def _may_ask_for_rating(self, conversation_id: str) -> bool:
+        with self._database.read() as session:
+            return feedback.may_ask_for_rating(session, conversation_id)
 
     async def _pass_on(self, message: WaitingMessage, reason: str) -> Answer:
         """Give the message to a person; the shopper is told so only after that has been stored."""

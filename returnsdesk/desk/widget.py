@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -15,16 +14,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from returnsdesk.settings import PROJECT_ROOT
+from returnsdesk.texts import render
 
 WIDGET_FILE = PROJECT_ROOT / "widget" / "returnsdesk-widget.js"
 
 # Five minutes until a new release is asked for; meanwhile, and while the desk is away, the kept copy serves.
 _CACHING = "public, max-age=300, stale-while-revalidate=86400, stale-if-error=604800"
-
-
-# Comments on lines of their own and indentation are for those who read the source; nothing else is taken out.
-_FOR_READERS = re.compile(rb"^[ \t]*//.*\n|^[ \t]+", re.MULTILINE)
-_BANNER = re.compile(rb"\A/\*.*?\*/\n", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -57,10 +52,37 @@ async def widget_file(request: Request) -> Response:
 
 routes = [Route("/widget.js", widget_file, methods=["GET"])]
 
+# Facts that the widget itself fills in.
+_FACTS = {name: f"{{{name}}}" for name in ("order", "product", "count")}
+_WORDS = (
+    "where",
+    "how",
+    "size",
+    "from_order",
+    "of_product",
+    "agent",
+    "typing",
+    "refused",
+    "discard",
+    "photo",
+    "photo_wrong",
+    "photo_failed",
+    "fresh_ask",
+    "keep",
+    "ended",
+    "label",
+    "sold_out",
+    "done",
+    "rate",
+    "stars",
+    "comment",
+    "thanks",
+)
 
-def slimmed(source: bytes) -> bytes:
-    """The script without what only its readers need."""
-    return _FOR_READERS.sub(b"", _BANNER.sub(b"", source))
+
+def words(language: str) -> dict[str, str]:
+    """What the widget's interface says once it has reached the desk; the file holds what it says before."""
+    return {name: render(f"widget_{name}", language, **_FACTS) for name in _WORDS}
 
 
 def _content() -> _Content:
@@ -69,5 +91,5 @@ def _content() -> _Content:
 
 @lru_cache(maxsize=1)
 def _read(path: Path, _changed_at: int) -> _Content:
-    plain = slimmed(path.read_bytes())
+    plain = path.read_bytes()
     return _Content(plain, gzip.compress(plain, 9, mtime=0), f'"{sha256(plain).hexdigest()[:20]}"')

@@ -2,169 +2,110 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Final
 
 from returnsdesk.domain import windows
+from returnsdesk.domain.fees import fee_findings, return_fee_minor
+from returnsdesk.domain.findings import (
+    BLOCK,
+    FAULT_REASONS,
+    FEE,
+    INFO,
+    REVIEW,
+    Finding,
+    LineFacts,
+    ParcelFacts,
+    ShopperFacts,
+    Wish,
+    is_allowed,
+    worst_first,
+)
+from returnsdesk.domain.holdings import holding_findings
 from returnsdesk.domain.policy import Policy
+from returnsdesk.domain.return_windows import claim_last_day, last_return_day
+from returnsdesk.domain.rights import claim_findings, withdrawal_findings
 
-BLOCK: Final = "block"
-REVIEW: Final = "review"
-FEE: Final = "fee"
-INFO: Final = "info"
+__all__ = [
+    "BLOCK",
+    "FAULT_REASONS",
+    "FEE",
+    "INFO",
+    "REVIEW",
+    "Finding",
+    "LineFacts",
+    "ParcelFacts",
+    "ShopperFacts",
+    "Wish",
+    "check",
+    "claim_findings",
+    "is_allowed",
+    "last_return_day",
+    "return_fee_minor",
+    "withdrawal_findings",
+]
 
-# Reasons for which the shop answers whatever the policy excludes, and without a fee.
-FAULT_REASONS: Final = frozenset({"defective", "not_as_described"})
-# Directive 2011/83/EU, art. 9(1)
-LEGAL_WITHDRAWAL_DAYS: Final = 14
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing the rules have to say: a code, how much it weighs, and the facts to say it with."""
-
-    code: str
-    severity: str
-    facts: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class ParcelFacts:
-    """A parcel to the shopper, with its instants in UTC as far as the carrier reported them."""
-
-    shipped_at: datetime | None
-    delivered_at: datetime | None
-
-    def arrival(self, policy: Policy) -> datetime | None:
-        """When it arrived, or is taken to have arrived where the carrier never reported it; None before dispatch."""
-        if self.delivered_at is not None or self.shipped_at is None:
-            return self.delivered_at
-        return self.shipped_at + timedelta(days=policy.window.days_in_transit_if_unknown)
-
-
-@dataclass(frozen=True)
-class LineFacts:
-    """What the record says of one order line at this moment.
-
-    `unit_parcels` has one entry for each unit of the line, `order_parcels` one for each unit of the whole order: its
-    parcel, or None while it has not left. Cancelled parcels are left out before. `claimed` counts units that any
-    document holds, `blocking_rma` names the latest of these documents.
-    """
-
-    unit_parcels: tuple[ParcelFacts | None, ...]
-    order_parcels: tuple[ParcelFacts | None, ...]
-    claimed: int
-    order_status: str
-    country: str
-    currency: str
-    category: str | None = None
-    final_sale: bool = False
-    hygiene: bool = False
-    personalised: bool = False
-    blocking_rma: str | None = None
-
-    def delivered(self, policy: Policy, now: datetime) -> int:
-        """Units that have arrived, or are taken to have."""
-        arrivals = (parcel.arrival(policy) for parcel in self.unit_parcels if parcel)
-        return sum(1 for arrival in arrivals if arrival is not None and arrival <= now)
-
-    def available(self, policy: Policy, now: datetime) -> int:
-        """Units that have arrived and that no document holds."""
-        return max(0, self.delivered(policy, now) - self.claimed)
-
-    def window_start(self, policy: Policy) -> datetime | None:
-        """Arrival of the order's last parcel; None while anything of the order has not left."""
-        arrivals = [parcel.arrival(policy) if parcel else None for parcel in self.order_parcels]
-        known = [arrival for arrival in arrivals if arrival is not None]
-        return max(known) if known and len(known) == len(arrivals) else None
-
-
-@dataclass(frozen=True)
-class ShopperFacts:
-    """What the rules may know of the shopper."""
-
-    tier: str = "none"
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What the shopper wants for a line; `settlement` and `reason` as far as they are known."""
-
-    quantity: int
-    outcome: str
-    reason: str | None = None
-    settlement: str | None = None
+# Goods cross no customs border between these; Iceland, Liechtenstein and Norway are in the EEA only.
+_NOT_IN_CUSTOMS_UNION: Final = frozenset({"IS", "LI", "NO"})
+_CUSTOMS_UNION: Final = windows.EEA_COUNTRIES - _NOT_IN_CUSTOMS_UNION | {"MC"}
 
 
 def check(
     line: LineFacts, wish: Wish, shopper: ShopperFacts, policy: Policy, now: datetime
 ) -> list[Finding]:
-    """All findings on one line, worst first; it may go ahead when none of them blocks."""
-    findings = [
-        *_delivery_findings(line, policy, now),
-        *_exclusion_findings(line, wish, policy),
-        *_quantity_findings(line, wish, policy, now),
-        *_window_findings(line, wish, shopper, policy, now),
-        *_fee_findings(line, wish, shopper, policy),
-        *_review_findings(wish, policy),
-    ]
-    order = (BLOCK, REVIEW, FEE, INFO)
-    return sorted(findings, key=lambda finding: order.index(finding.severity))
+    """All findings on one line, worst first; it may go ahead when none of them blocks.
 
-
-def is_allowed(findings: Iterable[Finding]) -> bool:
-    """Whether nothing in the findings blocks."""
-    return not any(finding.severity == BLOCK for finding in findings)
-
-
-def last_return_day(
-    line: LineFacts, outcome: str, shopper: ShopperFacts, policy: Policy
-) -> date | None:
-    """The last day on which the shopper can ask, where they live; None while parcels are still to leave.
-
-    The longest of policy and law counts, then the days of the shopper's tier are added. The period begins with the
-    arrival of the order's last parcel (Directive 2011/83/EU, art. 9(2)(b)(i)).
+    The same facts always give the same findings. `now` is the present moment in UTC; for the window alone
+    `wish.asked_at` counts where it is earlier. Findings of severity `info` are never a reason against.
     """
-    start = line.window_start(policy)
-    if start is None:
-        return None
-    days = policy.window.exchange_days if outcome == "exchange" else policy.window.return_days
-    if line.country in windows.EEA_COUNTRIES:
-        days = max(days, LEGAL_WITHDRAWAL_DAYS)
-    days += policy.window.extra_days_by_tier.get(shopper.tier, 0)
-    return windows.last_day(
-        start, days, line.country, to_working_day=policy.window.move_to_working_day
+    return worst_first(
+        [
+            *_delivery_findings(line, policy, now),
+            *_exclusion_findings(line, wish, policy),
+            *_exchange_findings(line, wish, policy),
+            *_quantity_findings(line, wish, policy, now),
+            *_window_findings(line, wish, shopper, policy, now),
+            *fee_findings(line, wish, shopper, policy),
+            *_review_findings(wish, shopper, policy),
+            *_way_back_findings(line, policy),
+            *_right_findings(line, policy, asked_at(wish, now)),
+        ]
     )
 
 
-def return_fee_minor(line: LineFacts, wish: Wish, shopper: ShopperFacts, policy: Policy) -> int:
-    """What the return costs the shopper, in minor units of the order's currency; 0 where it is waived."""
-    fees = policy.fees
-    is_waived = (
-        wish.outcome in fees.waived_for_outcomes
-        or wish.settlement in fees.waived_for_settlements
-        or wish.reason in fees.waived_for_reasons
-        or shopper.tier in fees.waived_for_tiers
-    )
-    return 0 if is_waived else fees.return_by_currency.get(line.currency, 0)
+def asked_at(wish: Wish, now: datetime) -> datetime:
+    """The moment that counts for the window: when the shopper first asked, never later than `now`."""
+    return min(wish.asked_at, now) if wish.asked_at is not None else now
 
 
 def _delivery_findings(line: LineFacts, policy: Policy, now: datetime) -> list[Finding]:
     if line.order_status == "cancelled":
         return [Finding("ORDER_CANCELLED", BLOCK)]
-    parcels = [parcel for parcel in line.unit_parcels if parcel and parcel.shipped_at]
+    parcels = line.shipped()
     if not parcels:
         return [Finding("NOT_SHIPPED", BLOCK)]
     if line.delivered(policy, now) == 0:
-        return [Finding("IN_TRANSIT", BLOCK, {"shipped_at": parcels[0].shipped_at})]
+        dispatched = min(
+            (parcel.shipped_at for parcel in parcels if parcel.shipped_at), default=None
+        )
+        return [Finding("IN_TRANSIT", BLOCK, _transit_facts(line, dispatched, policy))]
     if any(parcel.delivered_at is None for parcel in parcels):
         return [Finding("DELIVERY_DATE_UNKNOWN", INFO)]
     return []
 
 
+def _transit_facts(
+    line: LineFacts, dispatched: datetime | None, policy: Policy
+) -> dict[str, object]:
+    """When it left, and from which day it can be claimed as never arrived."""
+    if dispatched is None:
+        return {"shipped_at": None, "claim_from": None}
+    overdue = dispatched + timedelta(days=policy.claims.never_arrived_after_days)
+    return {"shipped_at": dispatched, "claim_from": windows.local_date(overdue, line.country)}
+
+
 def _exclusion_findings(line: LineFacts, wish: Wish, policy: Policy) -> list[Finding]:
+    """What the policy excludes; a fault is the shop's to answer for whatever it excludes."""
     if wish.reason in FAULT_REASONS:
         return []
     rules = policy.exclusions
@@ -177,40 +118,72 @@ def _exclusion_findings(line: LineFacts, wish: Wish, policy: Policy) -> list[Fin
         found.append(Finding("PERSONALISED", BLOCK))
     if line.category in rules.categories:
         found.append(Finding("CATEGORY_EXCLUDED", BLOCK, {"category": line.category}))
-    if wish.outcome == "exchange" and not policy.exchange.allowed:
-        found.append(Finding("EXCHANGE_DISABLED", BLOCK))
     return found
 
 
-def _quantity_findings(line: LineFacts, wish: Wish, policy: Policy, now: datetime) -> list[Finding]:
-    delivered, available = line.delivered(policy, now), line.available(policy, now)
-    if delivered == 0:
+def _exchange_findings(line: LineFacts, wish: Wish, policy: Policy) -> list[Finding]:
+    if wish.outcome != "exchange":
         return []
-    if available == 0:
-        return [Finding("ALREADY_RETURNED", BLOCK, {"rma_number": line.blocking_rma})]
-    if wish.quantity > available:
-        facts = {"available": available, "delivered": delivered, "rma_number": line.blocking_rma}
-        return [Finding("QTY_EXCEEDS", BLOCK, facts)]
+    if not policy.exchange.allowed:
+        return [Finding("EXCHANGE_DISABLED", BLOCK)]
+    if line.other_variants == 0 and not policy.exchange.other_products:
+        return [Finding("NO_SIBLING_VARIANT", BLOCK)]
     return []
+
+
+def _quantity_findings(line: LineFacts, wish: Wish, policy: Policy, now: datetime) -> list[Finding]:
+    return holding_findings(
+        line,
+        total=line.delivered(policy, now),
+        free=line.available(policy, now),
+        wanted=wish.quantity,
+    )
 
 
 def _window_findings(
     line: LineFacts, wish: Wish, shopper: ShopperFacts, policy: Policy, now: datetime
 ) -> list[Finding]:
+    start = line.window_start(policy)
     last_day = last_return_day(line, wish.outcome, shopper, policy)
-    if last_day is None:
-        return []
-    if windows.local_date(now, line.country) > last_day:
-        return [Finding("WINDOW_EXPIRED", BLOCK, {"last_day": last_day})]
+    if start is None or last_day is None or start > now:
+        return [Finding("WINDOW_NOT_STARTED", INFO)] if line.shipped() else []
+    if windows.local_date(asked_at(wish, now), line.country) > last_day:
+        facts = {"last_day": last_day, "claim_until": claim_last_day(line, policy)}
+        return [Finding("WINDOW_EXPIRED", BLOCK, facts)]
     return [Finding("WINDOW_OPEN", INFO, {"last_day": last_day})]
 
 
-def _fee_findings(
-    line: LineFacts, wish: Wish, shopper: ShopperFacts, policy: Policy
-) -> list[Finding]:
-    fee = return_fee_minor(line, wish, shopper, policy)
-    return [Finding("RETURN_FEE", FEE, {"fee_minor": fee})] if fee else []
+def _review_findings(wish: Wish, shopper: ShopperFacts, policy: Policy) -> list[Finding]:
+    review = policy.review
+    found: list[Finding] = []
+    if wish.reason in review.reasons:
+        found.append(Finding("REASON_REVIEW", REVIEW, {"reason": wish.reason}))
+    if 0 < review.many_returns <= shopper.recent_returns:
+        facts = {"returns": shopper.recent_returns, "days": review.many_returns_days}
+        found.append(Finding("SERIAL_RETURNER", REVIEW, facts))
+    return found
 
 
-def _review_findings(wish: Wish, policy: Policy) -> list[Finding]:
-    return [Finding("REASON_REVIEW", REVIEW)] if wish.reason in policy.review.reasons else []
+def _way_back_findings(line: LineFacts, policy: Policy) -> list[Finding]:
+    """How a parcel can come back from where the shopper lives; a colleague looks where there is no way."""
+    rules = policy.return_
+    found: list[Finding] = []
+    if rules.label_countries and line.country not in rules.label_countries:
+        severity = INFO if "own_carrier" in rules.methods else REVIEW
+        found.append(Finding("COUNTRY_NOT_SERVED", severity, {"country": line.country}))
+    if rules.country is not None and _crosses_customs(line.country, rules.country):
+        found.append(Finding("CUSTOMS_NEEDED", INFO, {"country": line.country}))
+    return found
+
+
+def _crosses_customs(origin: str, destination: str) -> bool:
+    return origin != destination and not {origin, destination} <= _CUSTOMS_UNION
+
+
+def _right_findings(line: LineFacts, policy: Policy, now: datetime) -> list[Finding]:
+    """The statutory withdrawal where it stands open, so that whoever refuses a return can name it."""
+    return [
+        finding
+        for finding in withdrawal_findings(line, policy, now)
+        if finding.code == "WITHDRAWAL_AVAILABLE"
+    ]

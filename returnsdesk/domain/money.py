@@ -2,10 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
-from babel.numbers import get_currency_precision
+from babel.numbers import get_currency_precision, list_currencies
+
+
+class AmountsByCurrency(dict[str, int]):
+    """Amounts in minor units by currency (ISO 4217), read from decimal strings in the major unit: {"EUR": "2.95"}."""
+
+    @classmethod
+    def __get_validators__(cls) -> Iterator[Callable[[Any], AmountsByCurrency]]:
+        """How pydantic reads it."""
+        yield cls.parse
+
+    @classmethod
+    def __modify_schema__(cls, schema: dict[str, Any]) -> None:
+        """What an editor may suggest: the amounts as they are written, not as they are kept."""
+        schema.update(
+            type="object",
+            propertyNames={"pattern": "^[A-Z]{3}$"},
+            additionalProperties={"type": "string", "pattern": r"^\d+(\.\d+)?$"},
+        )
+
+    @classmethod
+    def parse(cls, value: Any) -> AmountsByCurrency:
+        """Read what a policy file says; raises `ValueError` for unknown currencies and what is no amount."""
+        if not isinstance(value, dict):
+            raise ValueError('amounts are written by currency, for example {EUR: "2.95"}')
+        amounts = cls()
+        for currency, amount in value.items():
+            if currency not in list_currencies():
+                raise ValueError(
+                    f"{currency!r} is not a currency; write three capitals such as EUR"
+                )
+            amounts[currency] = to_minor(str(amount), currency)
+            if amounts[currency] < 0:
+                raise ValueError(f"{amount!r} is less than nothing")
+        return amounts
 
 
 def to_minor(amount: str, currency: str) -> int:

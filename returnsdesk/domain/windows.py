@@ -25,21 +25,22 @@ def zone_of(country: str) -> ZoneInfo:
     return ZoneInfo(names[0]) if names else ZoneInfo("UTC")
 
 
-@lru_cache(maxsize=64)
-def _calendar(country: str) -> holidays.HolidayBase:
-    if country.upper() in holidays.list_supported_countries():
-        return holidays.country_holidays(country.upper())
-    return holidays.HolidayBase()
+@lru_cache(maxsize=1024)
+def _public_holidays(country: str, year: int) -> frozenset[date]:
+    """The holidays of one year: a calendar that fills itself while it is read is not safe in several threads."""
+    if country.upper() not in holidays.list_supported_countries():
+        return frozenset()
+    return frozenset(holidays.country_holidays(country.upper(), years=year, expand=False))
 
 
 def is_working_day(day: date, country: str) -> bool:
     """Whether `day` is neither at a weekend nor a public holiday of the country."""
-    return day.weekday() < 5 and day not in _calendar(country)
+    return day.weekday() < 5 and day not in _public_holidays(country, day.year)
 
 
 def next_working_day(day: date, country: str) -> date:
     """`day` itself, or the first working day after it."""
-    while not is_working_day(day, country):
+    while day < date.max and not is_working_day(day, country):
         day += timedelta(days=1)
     return day
 
@@ -57,6 +58,11 @@ def local_date(moment: datetime, country: str) -> date:
     return moment.astimezone(zone_of(country)).date()
 
 
+def day_after(day: date, days: int) -> date:
+    """The day that lies `days` calendar days after `day`; the calendar's last one where it ends before that."""
+    return day + timedelta(days=min(days, (date.max - day).days))
+
+
 def end_of_day(day: date, country: str) -> datetime:
     """The last second of `day` in the country's zone, in UTC."""
     return datetime.combine(day, time(23, 59, 59), tzinfo=zone_of(country)).astimezone(timezone.utc)
@@ -68,5 +74,5 @@ def last_day(start: datetime, days: int, country: str, *, to_working_day: bool) 
     The day of `start` itself is not counted. With `to_working_day` a period that would end at a weekend or on a
     public holiday ends on the next working day (Regulation (EEC, Euratom) No 1182/71, art. 3(4)).
     """
-    day = local_date(start, country) + timedelta(days=days)
+    day = day_after(local_date(start, country), days)
     return next_working_day(day, country) if to_working_day else day

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from returnsdesk.clients.carrier import Carrier
+from returnsdesk.clients.carriers import carrier_for
 from returnsdesk.clients.mail import Mailer, mailer_for
-from returnsdesk.clients.payment import EmbeddedPayments, PaymentClient
+from returnsdesk.clients.payment import PaymentClient, payments_for
 from returnsdesk.db.session import Database
 from returnsdesk.settings import Settings
 
@@ -17,12 +19,16 @@ Timer = Callable[[datetime], None]
 
 @dataclass(frozen=True)
 class JobContext:
-    """Handed to every module of jobs; `payments` is None where no provider is connected: refunds wait."""
+    """Handed to every module of jobs; `payments` is None where no provider is connected: refunds wait.
+
+    `carrier` is None where no labels are made: shoppers send by a carrier of their own.
+    """
 
     settings: Settings
     database: Database
     mailer: Mailer
     payments: PaymentClient | None
+    carrier: Carrier | None = None
 
 
 def context_for(settings: Settings, database: Database) -> JobContext:
@@ -31,6 +37,6 @@ def context_for(settings: Settings, database: Database) -> JobContext:
         settings=settings,
         database=database,
         mailer=mailer_for(settings),
-        # The stand-in pays nobody: outside the demo its word would be a lie to shoppers.
-        payments=EmbeddedPayments() if settings.demo_mode else None,
+        payments=payments_for(settings),
+        carrier=carrier_for(settings),
     )

@@ -64,6 +64,8 @@ class TurnRequest(BaseModel):
     choice: Choice | None = None
     language: StrictStr
     channel: constr(strict=True, min_length=1, max_length=32)  # type: ignore[valid-type]
+    # What the shop's page said of itself; actions read it from the message's metadata.
+    page: dict[StrictStr, StrictStr] = {}
 
     @validator("language")
     def _known_language(cls, value: str) -> str:
@@ -123,7 +125,7 @@ def user_message(request: TurnRequest) -> UserMessage:
         parse_data=_choice_as_parse_data(request.choice, title) if request.choice else None,
         input_channel=request.channel,
         message_id=request.message_id,
-        metadata={"language": request.language},
+        metadata={"language": request.language, "page": request.page},
     )
 
 

@@ -42,6 +42,8 @@ class WaitingMessage:
     choice: dict[str, Any] | None
     language: str
     channel: str
+    # What the shop's page said of itself: page, product, name, order. Nobody has checked it, so it opens nothing.
+    page: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -218,6 +220,7 @@ def _take_next(
         choice=message.choice,
         language=conversation.language,
         channel=conversation.channel,
+        page=dict(message.content.get("page") or {}),
     )
 
 

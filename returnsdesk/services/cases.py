@@ -90,6 +90,25 @@ def open_about(
     return case.id
 
 
+def close_about(
+    session: Session,
+    *,
+    document: str,
+    document_id: int,
+    actor: str,
+    now: datetime,
+    reason: str | None = None,
+) -> None:
+    """Close the open cases about a document within the caller's transaction; with `reason` only those of it."""
+    waiting = select(Case).where(
+        Case.document == document, Case.document_id == document_id, Case.status == "open"
+    )
+    if reason is not None:
+        waiting = waiting.where(Case.reason == reason)
+    for case in session.scalars(waiting):
+        _close(session, case, actor=actor, now=now)
+
+
 @dataclass(frozen=True)
 class CaseView:
     """A case as lists show it."""
@@ -130,12 +149,16 @@ def close_case(database: Database, case_number: int, *, actor: str, now: datetim
         if case is None:
             raise NotFound("CASE_UNKNOWN", f"there is no case {case_number}")
         if case.status == "open":
-            case.status = "closed"
-            events.record(
-                session, actor=actor, command="close_case", document="case", document_id=case.id, now=now,
-                before={"status": "open"}, after={"status": "closed"}, conversation_id=case.conversation_id,
-            )  # fmt: skip
+            _close(session, case, actor=actor, now=now)
         return _view(case)
+
+
+def _close(session: Session, case: Case, *, actor: str, now: datetime) -> None:
+    case.status = "closed"
+    events.record(
+        session, actor=actor, command="close_case", document="case", document_id=case.id, now=now,
+        before={"status": "open"}, after={"status": "closed"}, conversation_id=case.conversation_id,
+    )  # fmt: skip
 
 
 def _view(case: Case) -> CaseView:

@@ -11,11 +11,12 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from returnsdesk.db.models import (
     ButtonToken,
+    Case,
     Conversation,
     Customer,
     Message,
@@ -28,6 +29,10 @@ from returnsdesk.services.errors import Conflict, NotFound
 DELAYED = "delayed"
 """Kind of the message that tells a shopper that the answer takes longer than it should."""
 
+TAKEN_OVER = "takeover"
+WITH_PERSON = "with_person"
+"""Reason and status of the case that stands for a conversation which a person of the team has taken over."""
+
 
 @dataclass(frozen=True)
 class ConversationView:
@@ -37,6 +42,17 @@ class ConversationView:
     language: str
     last_seq: int
     ended_at: datetime | None
+
+
+@dataclass(frozen=True)
+class OpenConversation:
+    """A conversation as lists show it; `agent` is the address of the person who has taken it over."""
+
+    id: str
+    channel: str
+    language: str
+    last_message_at: datetime
+    agent: str | None
 
 
 @dataclass(frozen=True)
@@ -153,7 +169,9 @@ def accept(
             if (earlier.text, earlier.choice) != (text, choice):
                 raise Conflict("MESSAGE_ID_REUSED", "the message id stands for another message")
             return Accepted(earlier.seq, is_new=False)
-        message = new_message(conversation, author="shopper", text=text, state="waiting", now=now)
+        # A person reads along and answers; the assistant is silent.
+        state = "answered" if is_taken_over(session, conversation_id) else "waiting"
+        message = new_message(conversation, author="shopper", text=text, state=state, now=now)
         message.channel_message_id, message.choice = message_id, choice
         if page:
             message.content = {"page": dict(page)}
@@ -174,21 +192,60 @@ def news(session: Session, conversation_id: str, *, after: int, limit: int = 200
     )
     is_waiting = next_waiting(session, conversation_id) is not None
     return News(
-        messages=tuple(
-            MessageView(
-                row.seq,
-                row.author,
-                row.text,
-                dict(row.content),
-                row.channel_message_id,
-                row.created_at,
-            )
-            for row in rows
-        ),
+        messages=tuple(_message_view(row) for row in rows),
         last_seq=conversation.last_seq,
         is_answering=is_waiting and not is_told_of_delay(session, conversation_id),
         is_ended=conversation.ended_at is not None,
     )
+
+
+def transcript(session: Session, conversation_id: str) -> tuple[MessageView, ...]:
+    """Every message of a conversation, oldest first."""
+    rows = session.scalars(
+        select(Message).where(Message.conversation_id == conversation_id).order_by(Message.seq)
+    )
+    return tuple(_message_view(row) for row in rows)
+
+
+def is_taken_over(session: Session, conversation_id: str) -> bool:
+    """Whether a person of the team has the conversation at present."""
+    return takeover_case(session, conversation_id) is not None
+
+
+def takeover_case(session: Session, conversation_id: str) -> Case | None:
+    """The case that says who has taken the conversation over; None while the assistant answers."""
+    found: Case | None = session.scalars(
+        select(Case)
+        .where(
+            Case.conversation_id == conversation_id,
+            Case.reason == TAKEN_OVER,
+            Case.status == WITH_PERSON,
+        )
+        .limit(1)
+    ).one_or_none()
+    return found
+
+
+def latest(session: Session, *, limit: int) -> list[OpenConversation]:
+    """The conversations that were not ended, the one with the latest message first."""
+    rows = session.execute(
+        select(Conversation, Case.summary)
+        .outerjoin(
+            Case,
+            and_(
+                Case.conversation_id == Conversation.id,
+                Case.reason == TAKEN_OVER,
+                Case.status == WITH_PERSON,
+            ),
+        )
+        .where(Conversation.ended_at.is_(None))
+        .order_by(Conversation.last_message_at.desc())
+        .limit(limit)
+    )
+    return [
+        OpenConversation(row.id, row.channel, row.language, row.last_message_at, agent)
+        for row, agent in rows
+    ]
 
 
 def marks(session: Session, conversation_ids: Collection[str]) -> dict[str, tuple[int, bool]]:
@@ -206,9 +263,21 @@ def language_of(session: Session, conversation_id: str) -> str | None:
     return session.scalar(select(Conversation.language).where(Conversation.id == conversation_id))
 
 
+def channel_of(session: Session, conversation_id: str) -> str:
+    """Channel that the conversation is held on."""
+    found = session.scalar(select(Conversation.channel).where(Conversation.id == conversation_id))
+    return str(found or "unknown")
+
+
 def _view(conversation: Conversation) -> ConversationView:
     return ConversationView(
         conversation.id, conversation.language, conversation.last_seq, conversation.ended_at
+    )
+
+
+def _message_view(row: Message) -> MessageView:
+    return MessageView(
+        row.seq, row.author, row.text, dict(row.content), row.channel_message_id, row.created_at
     )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from returnsdesk.db.models import Conversation, Draft, DraftLine, OrderLine, Return
 from returnsdesk.db.session import Database
+from returnsdesk.domain import exchange_rules
 from returnsdesk.domain.eligibility import REVIEW
 from returnsdesk.services import identity, ledger, orders, policies, returns
 from returnsdesk.services.errors import Conflict, ServiceError
@@ -47,6 +48,11 @@ class Summary:
     fee_minor: int
     needs_look: bool
     token: str
+    # What the replacements cost more (+) or less (-) than what comes back for them.
+    difference_minor: int = 0
+    # Money as credit at the shop, with a present on top.
+    is_credit: bool = False
+    bonus_minor: int = 0
 
 
 def start(
@@ -133,10 +139,16 @@ def summary_of(session: Session, draft: Draft, language: str, now: datetime) -> 
     if order is None or not draft.lines:
         raise ServiceError("NOTHING_CHOSEN", "the draft has no items yet")
     requested = requested_lines(draft)
-    findings = returns.check_request(session, order, requested, draft.settlement, now)
+    findings = returns.check_request(
+        session, order, requested, draft.settlement, now, asked_at(draft, now)
+    )
     fee = returns.request_fee_minor(session, order, requested, draft.settlement)
     lines = tuple(_summary_line(session, line, language, now) for line in draft.lines)
     items_minor = sum(line.paid_minor for line in lines if line.outcome == "refund")
+    difference = sum(
+        _difference_minor(line, shown.paid_minor)
+        for line, shown in zip(draft.lines, lines, strict=True)
+    )
     fee = min(fee, items_minor)
     needs_look = any(finding.severity == REVIEW for finding in findings)
     return Summary(
@@ -147,7 +159,10 @@ def summary_of(session: Session, draft: Draft, language: str, now: datetime) -> 
         refund_minor=items_minor - fee,
         fee_minor=fee,
         needs_look=needs_look,
-        token=_token(draft, items_minor, fee, needs_look),
+        token=_token(draft, items_minor, fee, needs_look, difference),
+        difference_minor=difference,
+        is_credit=draft.settlement == "store_credit",
+        bonus_minor=_bonus_minor(draft, items_minor - fee),
     )
 
 
@@ -162,19 +177,25 @@ def submit(database: Database, conversation_id: str, token: str, *, now: datetim
         if draft is None:
             raise Conflict("STALE_SUMMARY", "this summary is not the present one")
         key = _key(draft, token)
+        if draft.order is None:
+            raise ServiceError("NOTHING_CHOSEN", "the draft has no items yet")
+        ledger.lock_order(session, draft.order.id)
+        # Another yes may have come first, up to the lock: what was read before it may be out of date.
+        session.expire_all()
         existing = session.scalars(
             select(Return).where(Return.idempotency_key == key)
         ).one_or_none()
         if existing is not None:
             return return_view(existing)
-        if draft.order is None:
-            raise ServiceError("NOTHING_CHOSEN", "the draft has no items yet")
         identity.require_order(session, conversation_id, draft.order.id, now)
-        ledger.lock_order(session, draft.order.id)
         if draft.state != "open" or summary_of(session, draft, "en", now).token != token:
             raise Conflict("STALE_SUMMARY", "the record changed since the summary was shown")
         request = returns.ReturnRequest(
-            draft.order.number, requested_lines(draft), draft.settlement, key
+            draft.order.number,
+            requested_lines(draft),
+            draft.settlement,
+            key,
+            asked_at=asked_at(draft, now),
         )
         conversation = session.get(Conversation, conversation_id)
         document = returns.register(
@@ -187,6 +208,11 @@ def submit(database: Database, conversation_id: str, token: str, *, now: datetim
         )
         draft.state, draft.updated_at = "submitted", now
         return return_view(document)
+
+
+def asked_at(draft: Draft, now: datetime) -> datetime:
+    """When the shopper first asked, which is what counts for the window: a chat may go on over its end for a day."""
+    return max(draft.created_at, now - KEPT_FOR)
 
 
 def requested_lines(draft: Draft) -> tuple[returns.RequestedLine, ...]:
@@ -247,7 +273,30 @@ def _paid_for(session: Session, line: OrderLine, quantity: int, now: datetime) -
     return sum(unit.paid_minor for unit in free[:quantity])
 
 
-def _token(draft: Draft, items_minor: int, fee_minor: int, needs_look: bool) -> str:
+def _bonus_minor(draft: Draft, refund_minor: int) -> int:
+    """The present that the policy gives on top for taking credit."""
+    if draft.settlement != "store_credit" or draft.order is None:
+        return 0
+    return refund_minor * policies.policy_of(draft.order).refund.credit_bonus_percent // 100
+
+
+def _difference_minor(line: DraftLine, paid_minor: int) -> int:
+    """What the replacement of a line costs more (+) or less (-) than was paid for its units."""
+    new, bought = line.new_variant, line.order_line.variant
+    if line.outcome != "exchange" or new is None:
+        return 0
+    return exchange_rules.difference_minor(
+        paid_minor,
+        new.price_minor,
+        line.quantity or 1,
+        same_product=bought is not None and bought.product_id == new.product_id,
+        policy=policies.policy_of(line.order_line.order),
+    )
+
+
+def _token(
+    draft: Draft, items_minor: int, fee_minor: int, needs_look: bool, difference_minor: int
+) -> str:
     content = [
         draft.id,
         [
@@ -258,5 +307,6 @@ def _token(draft: Draft, items_minor: int, fee_minor: int, needs_look: bool) -> 
         items_minor,
         fee_minor,
         needs_look,
+        difference_minor,
     ]
     return sha256(json.dumps(content).encode()).hexdigest()[:32]

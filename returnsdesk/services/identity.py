@@ -28,6 +28,9 @@ GUEST_LIFETIME = timedelta(hours=2)
 MAX_FAILURES = 5
 FAILURE_WINDOW = timedelta(minutes=15)
 
+# The newest orders show which letters the shop's numbers begin with.
+ORDERS_TELLING_PREFIXES = 200
+_FIRST_DIGIT = re.compile(r"[0-9]")
 _HEX_SIGNATURE = re.compile(r"[0-9a-f]{64}")
 
 
@@ -185,21 +188,37 @@ def check_order_and_postcode(
     database: Database, conversation_id: str, order_number: str, postcode: str, *, now: datetime
 ) -> bool:
     """Open one order by its number and the postcode it went to; False, and counted, when they do not match."""
-    spellings = order_number_spellings(order_number)
+    typed = order_number_spellings(order_number)
     # Failures count for an order however its number was written.
-    number = min(spellings, key=len)
+    number = min(typed, key=len)
     with database.write() as session:
         _refuse_when_locked(session, conversation_id, number, now)
+        spellings = (*typed, *_with_prefixes(session, number))
         found = session.scalars(select(Order).where(Order.number_norm.in_(spellings))).all()
-        order = min(found, key=lambda each: spellings.index(each.number_norm), default=None)
-        expected = order.postcode_norm if order else ""
-        is_right = hmac.compare_digest(expected.encode(), normalise_postcode(postcode).encode())
-        if order is None or not expected or not is_right:
+        given = normalise_postcode(postcode).encode()
+        right = [
+            order
+            for order in found
+            if hmac.compare_digest(order.postcode_norm.encode(), given) and order.postcode_norm
+        ]
+        order = min(right, key=lambda each: spellings.index(each.number_norm), default=None)
+        if order is None:
             _count_failure(session, conversation_id, number, now)
             return False
         scope = Scope(order_id=order.id)
         _open(session, conversation_id, scope, "order_and_postcode", now, GUEST_LIFETIME)
         return True
+
+
+def _with_prefixes(session: Session, number: str) -> list[str]:
+    """A number of digits alone, with the letters that the shop writes before its numbers: "10236" is "LL-10236"."""
+    if not number.isdigit():
+        return []
+    lately = session.scalars(
+        select(Order.number_norm).order_by(Order.id.desc()).limit(ORDERS_TELLING_PREFIXES)
+    )
+    prefixes = {_FIRST_DIGIT.split(each, maxsplit=1)[0] for each in lately}
+    return sorted(f"{prefix}{number}" for prefix in prefixes if prefix)
 
 
 def forget(database: Database, conversation_id: str) -> None:

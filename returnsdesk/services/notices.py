@@ -2,21 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from returnsdesk.db.models import Conversation, Notification, OneTimeCode, Order
+from returnsdesk.db.models import (
+    Conversation,
+    Notification,
+    OneTimeCode,
+    Order,
+    Return,
+    VerifiedSession,
+    Withdrawal,
+)
 from returnsdesk.services import outbox
+from returnsdesk.services.errors import ServiceError
 
 SEND_NOTICE: Final = "send_notice"
 EMAIL: Final = "email"
 SMS: Final = "sms"
-TELEGRAM: Final = "telegram"
 WEB: Final = "web"
+
+CHANNELS: Final = (EMAIL, SMS, WEB)
+"""The channels that have a sender (`returnsdesk.jobs.notices`); a notice is written for these alone.
+
+A further channel, such as Telegram, is a sender there, its name here, and its address in `_ways_to_customer`.
+"""
+
+WAITING: Final = "waiting"
+SENT: Final = "sent"
+DROPPED: Final = "dropped"
+
+LANGUAGE_UNKNOWN: Final = ""
+"""Language of a notice to somebody whose language nobody knows: the shop's own is taken when it is sent."""
+
+APPROVED: Final = "approved"
+# A label usually follows within seconds, and its notice says all that the approval would have said.
+WAIT_FOR_LABEL: Final = timedelta(seconds=60)
+OWN_CARRIER: Final = "own_carrier"
+
+Way = tuple[str, str]
+"""Channel and address."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +77,47 @@ def announce(
     order: Order,
     conversation_id: str | None,
     now: datetime,
-    fallback_language: str = "en",
 ) -> None:
-    """Write the notices of an event in its transaction: once for each document, event and channel, then no more."""
+    """Write the notices of an event in its transaction: once for each document, event and channel, then no more.
+
+    `document` is return, claim or refund. What a notice says is read from the record when it is sent, not here.
+    """
     conversation = session.get(Conversation, conversation_id) if conversation_id else None
-    customer = order.customer
-    known = (conversation and conversation.language) or (customer and customer.language)
-    language = known or fallback_language
-    for channel, recipient in _recipients(order, conversation):
+    language = _language(order, conversation)
+    ways = _ways_to_customer(session, order, conversation) + _way_to_chat(conversation)
+    due_at = now + _pause_before(session, event, document, document_id)
+    _write(session, event, (document, document_id), ways, language, now=now, due_at=due_at)
+
+
+def announce_withdrawal(
+    session: Session, event: str, withdrawal: Withdrawal, *, now: datetime
+) -> None:
+    """Write the notices of a withdrawal: by mail, which the shopper can keep, and in the chat if it is still open.
+
+    Raises `ServiceError` NO_ADDRESS when there is no mail address, so that a person takes care of it.
+    """
+    found = withdrawal.conversation_id
+    conversation = session.get(Conversation, found) if found else None
+    address = withdrawal.contact or (withdrawal.order.email_norm if withdrawal.order else "")
+    if not address:
+        raise ServiceError("NO_ADDRESS", f"{withdrawal.number} came without a mail address")
+    ways = [(EMAIL, address), *_way_to_chat(conversation)]
+    subject = ("withdrawal", withdrawal.id)
+    _write(session, event, subject, ways, withdrawal.language, now=now, due_at=now)
+
+
+def _write(
+    session: Session,
+    event: str,
+    subject: tuple[str, int],
+    ways: Sequence[Way],
+    language: str | None,
+    *,
+    now: datetime,
+    due_at: datetime,
+) -> None:
+    document, document_id = subject
+    for channel, recipient in ways:
         key = f"notice-{document}-{document_id}-{event}-{channel}"
         if session.scalar(select(Notification.id).where(Notification.dedupe_key == key)):
             continue
@@ -62,29 +126,68 @@ def announce(
             document=document,
             document_id=document_id,
             channel=channel,
-            language=language,
+            language=language or LANGUAGE_UNKNOWN,
             recipient=recipient,
             dedupe_key=key,
-            status="waiting",
+            status=WAITING,
             created_at=now,
         )
-        session.add(notification)
-        session.flush()
-        outbox.add(
-            session, SEND_NOTICE, {"notification_id": notification.id}, dedupe_key=key, now=now
-        )
+        try:
+            with session.begin_nested():
+                session.add(notification)
+        except IntegrityError:
+            # Another transaction has written it meanwhile.
+            continue
+        payload = {"notification_id": notification.id}
+        outbox.add(session, SEND_NOTICE, payload, dedupe_key=key, now=now, due_at=due_at)
 
 
-def _recipients(order: Order, conversation: Conversation | None) -> list[tuple[str, str]]:
-    """Channel and address for each way in which the shopper hears of a return."""
+def _language(order: Order, conversation: Conversation | None) -> str | None:
+    if conversation is not None:
+        return str(conversation.language)
+    return order.customer.language if order.customer else None
+
+
+def _pause_before(session: Session, event: str, document: str, document_id: int) -> timedelta:
+    if (event, document) != (APPROVED, "return"):
+        return timedelta()
+    found = session.get(Return, document_id)
+    needs_label = found is not None and found.method != OWN_CARRIER
+    return WAIT_FOR_LABEL if needs_label else timedelta()
+
+
+def _ways_to_customer(
+    session: Session, order: Order, conversation: Conversation | None
+) -> list[Way]:
+    """How the buyer is reached; not at all when somebody else who has the gift sends it back."""
+    if _is_from_gifted(session, order, conversation):
+        return []
     customer = order.customer
-    found: list[tuple[str, str]] = []
+    found: list[Way] = []
     if order.email_norm and (customer is None or customer.notify_by_email):
         found.append((EMAIL, order.email_norm))
     if customer is not None and customer.notify_by_sms and customer.phone:
         found.append((SMS, customer.phone))
-    if customer is not None and customer.notify_by_telegram and customer.telegram_chat_id:
-        found.append((TELEGRAM, customer.telegram_chat_id))
-    if conversation is not None and conversation.channel == WEB and conversation.ended_at is None:
-        found.append((WEB, conversation.id))
     return found
+
+
+def _is_from_gifted(session: Session, order: Order, conversation: Conversation | None) -> bool:
+    """Whether a gift is dealt with by somebody who has not proven to be its buyer."""
+    if not order.is_gift or conversation is None:
+        return False
+    proof = session.scalars(
+        select(VerifiedSession).where(VerifiedSession.conversation_id == conversation.id)
+    ).one_or_none()
+    if proof is None:
+        return False
+    is_buyer = (proof.customer_id is not None and proof.customer_id == order.customer_id) or (
+        proof.email_norm is not None and proof.email_norm == order.email_norm
+    )
+    return not is_buyer
+
+
+def _way_to_chat(conversation: Conversation | None) -> list[Way]:
+    is_open = (
+        conversation is not None and conversation.channel == WEB and conversation.ended_at is None
+    )
+    return [(WEB, conversation.id)] if conversation is not None and is_open else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
@@ -10,7 +11,14 @@ from sqlalchemy.orm import Session
 
 from returnsdesk.db.models import Return
 from returnsdesk.domain import states
-from returnsdesk.services import events, ledger, notices
+from returnsdesk.services import (
+    claim_closing,
+    events,
+    label_requests,
+    ledger,
+    notices,
+    refund_amounts,
+)
 from returnsdesk.services.errors import NotAllowed, NotFound
 
 # Which event a shopper hears of when a return comes into a state.
@@ -61,19 +69,28 @@ def require(document: Return, command: str) -> None:
 
 
 def set_status(
-    session: Session, document: Return, command: str, status: str, *, actor: str, now: datetime
+    session: Session,
+    document: Return,
+    command: str,
+    status: str,
+    *,
+    actor: str,
+    now: datetime,
+    facts: Mapping[str, object] | None = None,
 ) -> None:
-    """Change the status, log it, and let the shopper know."""
+    """Change the status, log it with `facts`, and let the shopper know."""
     before, document.status = document.status, status
     events.record(
         session, actor=actor, command=command, document="return", document_id=document.id, now=now,
-        before={"status": before}, after={"status": status}, conversation_id=document.conversation_id,
+        before={"status": before}, after={"status": status, **(facts or {})},
+        conversation_id=document.conversation_id,
     )  # fmt: skip
     announce_status(session, document, now=now)
 
 
 def announce_status(session: Session, document: Return, *, now: datetime) -> None:
-    """Write the notice of the state that a return has come into, where there is one."""
+    """Let follow what a state that a return has come into calls for: a label made or taken back, and the notice."""
+    label_requests.follow(session, document, now=now)
     event = NOTICE_OF_STATUS.get(document.status)
     if event is not None:
         notices.announce(
@@ -92,14 +109,30 @@ def close_if_done(session: Session, document: Return, *, actor: str, now: dateti
     is_paid = all(refund.status == states.REFUND_SETTLED for refund in document.refunds)
     is_sent = document.exchange is None or document.exchange.status in (
         states.EXCHANGE_SHIPPED,
+        states.EXCHANGE_DELIVERED,
         states.EXCHANGE_ENDED_WITHOUT,
     )
-    owes_refund = any(line.outcome == "refund" and line.accepted for line in document.lines)
     if (
         states.may("close", document.status)
         and is_paid
         and is_sent
-        and (document.refunds or not owes_refund)
+        and not refund_amounts.has_unstarted_items(document)
     ):
         document.closed_at = now
         set_status(session, document, "close", states.CLOSED, actor=actor, now=now)
+        _settle_withdrawal(session, document, actor=actor, now=now)
+        if document.claim is not None:
+            claim_closing.close_claim_if_done(session, document.claim, actor=actor, now=now)
+
+
+def _settle_withdrawal(session: Session, document: Return, *, actor: str, now: datetime) -> None:
+    """The money of a withdrawal has gone back."""
+    withdrawal = document.withdrawal
+    if withdrawal is None or withdrawal.status != states.WITHDRAWAL_RETURN_OPENED:
+        return
+    withdrawal.status = states.WITHDRAWAL_REFUNDED
+    events.record(
+        session, actor=actor, command="refunded", document="withdrawal", document_id=withdrawal.id, now=now,
+        before={"status": states.WITHDRAWAL_RETURN_OPENED}, after={"status": withdrawal.status},
+        conversation_id=withdrawal.conversation_id,
+    )  # fmt: skip

@@ -13,7 +13,7 @@ from returnsdesk.db.models import Draft, DraftLine, Variant
 from returnsdesk.db.session import Database
 from returnsdesk.domain.reasons import REASONS
 from returnsdesk.domain.variants import VariantOption, neighbouring_sizes
-from returnsdesk.services import drafts, identity, ledger, orders, policies, stock
+from returnsdesk.services import drafts, identity, orders, policies, stock
 from returnsdesk.services.errors import NotFound
 
 SIZE_DIRECTIONS: Mapping[str, str] = {"too_small": "up", "too_large": "down"}
@@ -105,6 +105,8 @@ def _item_question(session: Session, draft: Draft, language: str, now: datetime)
     scope = identity.scope_of(session, draft.conversation_id, now)
     items = orders.items_of(session, scope, language, now) if scope else []
     offered = [item for item in items if item.is_returnable or item.is_exchangeable]
+    if draft.wish.get("whole_order"):
+        return _order_question(offered)
     among = draft.wish.get("candidates") or []
     narrowed = [item for item in offered if item.order_line_id in among]
     asked = narrowed or offered
@@ -114,6 +116,15 @@ def _item_question(session: Session, draft: Draft, language: str, now: datetime)
         Choice(f"item:{item.order_line_id}", {"item": item}) for item in asked[:MOST_CHOICES]
     )
     return Question("item", {"is_ambiguous": bool(narrowed), "count": len(asked)}, choices)
+
+
+def _order_question(offered: list[orders.ItemView]) -> Question:
+    """All items of one order shall come back: which order?"""
+    first: dict[int, orders.ItemView] = {}
+    for item in offered:
+        first.setdefault(item.order_id, item)
+    choices = tuple(Choice(f"order:{order_id}", {"item": item}) for order_id, item in first.items())
+    return Question("order", {"count": len(choices)}, choices[:MOST_CHOICES])
 
 
 def _line_question(
@@ -174,11 +185,3 @@ def _offer_choices(offers: list[VariantOption]) -> tuple[Choice, ...]:
 def _differences(current: VariantOption, other: VariantOption) -> int:
     names = {*current.options, *other.options}
     return sum(1 for name in names if current.options.get(name) != other.options.get(name))
-
-
-def available_of(session: Session, line: DraftLine, now: datetime) -> int:
-    """Units of a draft line's item that can still come back."""
-    order_line = line.order_line
-    return ledger.line_facts(session, order_line).available(
-        policies.policy_of(order_line.order), now
-    )

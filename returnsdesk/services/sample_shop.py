@@ -19,12 +19,22 @@ from sqlalchemy.orm import Session
 
 import returnsdesk.db
 from returnsdesk.db.importer import Progress, import_shop
-from returnsdesk.db.models import Event, Order, OutboxJob
+from returnsdesk.db.models import Event, Notification, Order, OutboxJob
 from returnsdesk.db.session import Database
 from returnsdesk.db.shop_files import ORDERS_FILE, read_manifest
 from returnsdesk.domain import states
 from returnsdesk.domain.mentions import normalise_order_number
-from returnsdesk.services import events, exchanges, policies, refunds, returns, staff
+from returnsdesk.services import (
+    events,
+    exchanges,
+    inspections,
+    labels,
+    policies,
+    refunds,
+    return_moves,
+    returns,
+    staff,
+)
 from returnsdesk.services.errors import ServiceError
 from returnsdesk.services.returns import RequestedLine, ReturnRequest
 from returnsdesk.services.views import ReturnView
@@ -219,15 +229,15 @@ class _Play:
 
     def _label(self, at: datetime) -> None:
         if self._view().status == states.REQUESTED:
-            returns.approve(self._database, self._rma_number, actor=_WAREHOUSE, now=at)
+            return_moves.approve(self._database, self._rma_number, actor=_WAREHOUSE, now=at)
         if self._view().status == states.APPROVED:
-            returns.issue_label(self._database, self._rma_number, actor=_ACTOR, now=at)
+            labels.issue_label(self._database, self._rma_number, actor=_ACTOR, now=at)
 
     def _scan(self, at: datetime) -> None:
-        returns.record_scan(self._database, self._rma_number, actor="carrier", now=at)
+        return_moves.record_scan(self._database, self._rma_number, actor="carrier", now=at)
 
     def _arrive(self, at: datetime) -> None:
-        returns.record_arrival(self._database, self._rma_number, actor=_WAREHOUSE, now=at)
+        return_moves.record_arrival(self._database, self._rma_number, actor=_WAREHOUSE, now=at)
 
     def _inspect(self, at: datetime) -> None:
         if self._view().status != states.ARRIVED:
@@ -235,7 +245,7 @@ class _Play:
         for line in self._entry["lines"]:
             as_new = [{"grade": "A", "quantity": line["quantity"]}]
             for found in line.get("inspection", as_new):
-                returns.inspect_line(
+                inspections.inspect_line(
                     self._database,
                     self._rma_number,
                     line["line_id"],
@@ -263,10 +273,10 @@ class _Play:
             )
 
     def _cancel(self, at: datetime) -> None:
-        returns.cancel(self._database, self._rma_number, actor="shopper", now=at)
+        return_moves.cancel(self._database, self._rma_number, actor="shopper", now=at)
 
     def _expire(self, at: datetime) -> None:
-        returns.expire(self._database, self._rma_number, now=at)
+        return_moves.expire(self._database, self._rma_number, now=at)
 
     def _view(self) -> ReturnView:
         with self._database.read() as session:
@@ -292,8 +302,14 @@ def _finish_past_jobs(database: Database, last_job: int, now: datetime) -> None:
                 OutboxJob.created_at < now - timedelta(minutes=1),
             )
         )
+        keys = []
         for job in past:
             job.state = "done"
+            keys.append(job.dedupe_key)
+        for notice in session.scalars(
+            select(Notification).where(Notification.dedupe_key.in_(keys))
+        ):
+            notice.status, notice.sent_at = "sent", notice.created_at
 
 
 def _add_logins(database: Database, now: datetime) -> None:

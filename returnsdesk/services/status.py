@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from sqlalchemy import select
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 from returnsdesk.db.models import Order, Return
 from returnsdesk.domain import states, windows
 from returnsdesk.domain.policy import Policy
-from returnsdesk.services import policies
+from returnsdesk.services import label_requests, orders, policies
 from returnsdesk.services.identity import Scope, order_filter
 from returnsdesk.services.views import RefundView, ReturnView, return_view
 
@@ -32,9 +33,16 @@ class Standing:
     money_from: date | None
     money_to: date | None
     is_money_overdue: bool
+    # Names of the items in the reader's language, by the shop's id of the line, and the order lines themselves.
+    names: Mapping[str, str] = field(default_factory=dict)
+    order_line_ids: tuple[int, ...] = ()
+    # Ways in which it could travel from the shopper's country.
+    methods: tuple[str, ...] = ()
 
 
-def standings(session: Session, scope: Scope, now: datetime) -> list[Standing]:
+def standings(
+    session: Session, scope: Scope, now: datetime, language: str = "en"
+) -> list[Standing]:
     """All returns within a scope, latest first."""
     rows = session.scalars(
         select(Return)
@@ -42,10 +50,11 @@ def standings(session: Session, scope: Scope, now: datetime) -> list[Standing]:
         .where(order_filter(scope))
         .order_by(Return.requested_at.desc(), Return.id.desc())
     )
-    return [_standing(document, now) for document in rows]
+    return [standing_of(document, now, language) for document in rows]
 
 
-def _standing(document: Return, now: datetime) -> Standing:
+def standing_of(document: Return, now: datetime, language: str = "en") -> Standing:
+    """One return with what comes next for it; its session must still be open."""
     view = return_view(document)
     policy = policies.policy_of(document.order)
     inspection_by = _inspection_by(view, policy)
@@ -61,6 +70,12 @@ def _standing(document: Return, now: datetime) -> Standing:
         money_from=money[0] if money else None,
         money_to=money[1] if money else None,
         is_money_overdue=money is not None and today > money[1],
+        names={
+            line.order_line.external_id: orders.name_of(line.order_line, language)
+            for line in document.lines
+        },
+        order_line_ids=tuple(line.order_line_id for line in document.lines),
+        methods=label_requests.offered_methods(document.order),
     )
 
 

@@ -1,14 +1,25 @@
-"""Stock: reserving units for exchanges, and ending reservations exactly once."""
+"""Stock: reserving units for exchanges, ending reservations exactly once, and counting what is really there."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from returnsdesk.db.models import Reservation, StockItem, Variant
-from returnsdesk.services.errors import Conflict
+from returnsdesk.db.models import (
+    Claim,
+    Exchange,
+    ExchangeLine,
+    Reservation,
+    Return,
+    StockItem,
+    Variant,
+)
+from returnsdesk.db.session import Database
+from returnsdesk.services import events, exchange_setbacks, ledger
+from returnsdesk.services.errors import Conflict, NotFound, ServiceError
 
 
 def available(session: Session, variant_id: int) -> int:
@@ -57,6 +68,93 @@ def restock(session: Session, variant_id: int, quantity: int) -> None:
         .where(StockItem.variant_id == variant_id)
         .values(on_hand=StockItem.on_hand + quantity),
     )
+
+
+def correct_count(
+    database: Database, sku: str, on_hand: int, *, actor: str, now: datetime
+) -> tuple[str, ...]:
+    """Set the units on hand of a variant to what was counted; gives the exchanges that lost their replacement by it.
+
+    Where less is there than was reserved, the newest reservations lose: their exchanges go back to the shopper, who
+    chooses again. Raises `NotFound` or `ServiceError`.
+    """
+    if on_hand < 0:
+        raise ServiceError("BAD_COUNT", "a count is 0 or more")
+    lost: list[str] = []
+    variant_id, missing = _begin_count(database, sku, on_hand, actor=actor, now=now)
+    while missing > 0 and (candidate := _newest_held(database, variant_id)) is not None:
+        number, taken = _lose(database, candidate, missing, actor=actor, now=now)
+        missing -= taken
+        if number is not None:
+            lost.append(number)
+    return tuple(lost)
+
+
+def _begin_count(
+    database: Database, sku: str, on_hand: int, *, actor: str, now: datetime
+) -> tuple[int, int]:
+    """Take what was not found out of what is available, so that nobody reserves it meanwhile.
+
+    Gives the variant, and how many reserved units are not there.
+    """
+    with database.write() as session:
+        variant = session.scalars(select(Variant).where(Variant.sku == sku)).one_or_none()
+        if variant is None or variant.stock is None:
+            raise NotFound("VARIANT_UNKNOWN", f"there is no stock of {sku}")
+        item = session.get(StockItem, variant.id, with_for_update=True, populate_existing=True)
+        before, item.on_hand = item.on_hand, max(on_hand, item.reserved)
+        events.record(
+            session, actor=actor, command="correct_count", document="variant", document_id=variant.id, now=now,
+            before={"on_hand": before}, after={"on_hand": on_hand},
+        )  # fmt: skip
+        return int(variant.id), item.reserved - on_hand
+
+
+def _newest_held(database: Database, variant_id: int) -> tuple[int, int] | None:
+    """The reservation that loses next, and its order."""
+    with database.read() as session:
+        row = session.execute(
+            select(Reservation.id, Return.order_id, Claim.order_id)
+            .join(ExchangeLine, ExchangeLine.id == Reservation.exchange_line_id)
+            .join(Exchange, Exchange.id == ExchangeLine.exchange_id)
+            .outerjoin(Return, Return.id == Exchange.return_id)
+            .outerjoin(Claim, Claim.id == Exchange.claim_id)
+            .where(Reservation.variant_id == variant_id, Reservation.state == "held")
+            .order_by(Reservation.id.desc())
+            .limit(1)
+        ).one_or_none()
+        if row is None:
+            return None
+        reservation_id, of_return, of_claim = row
+        return int(reservation_id), int(of_return if of_return is not None else of_claim)
+
+
+def _lose(
+    database: Database, candidate: tuple[int, int], missing: int, *, actor: str, now: datetime
+) -> tuple[str | None, int]:
+    """End a reservation whose units are not there; its order is locked first, like by every other command.
+
+    Gives the exchange that lost it, and how many of the missing units are accounted for by it. Only differences are
+    written: what is sent or comes back meanwhile counts on.
+    """
+    reservation_id, order_id = candidate
+    with database.write() as session:
+        ledger.lock_order(session, order_id)
+        reservation = session.get(Reservation, reservation_id, populate_existing=True)
+        item = session.get(
+            StockItem, reservation.variant_id, with_for_update=True, populate_existing=True
+        )
+        if reservation.state != "held":
+            return None, 0
+        taken = min(reservation.quantity, missing)
+        reservation.state = "released"
+        item.reserved -= reservation.quantity
+        item.on_hand -= taken
+        exchange = reservation.exchange_line.exchange
+        exchange_setbacks.choice_lost(
+            session, exchange, "stock_lost", "choose_again", actor=actor, now=now
+        )
+        return str(exchange.number), taken
 
 
 def siblings(session: Session, variant: Variant) -> list[tuple[Variant, int]]:

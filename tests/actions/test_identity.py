@@ -34,11 +34,17 @@ def is_proven(talk: Talk) -> bool:
         "LL-10001, 1071 KV",
         "postcode 1071kv and order ll 10001",
         "my order is LL-10001 and I live at 1071 KV",
+        "order 10001, postcode 1071 KV",
     ],
 )
 def test_order_number_and_postcode_open_the_order(talk: Talk, text: str) -> None:
     assert asked(talk, text).slots["identity_proof"] == "verified"
     assert is_proven(talk)
+
+
+def test_bare_number_and_wrong_postcode_open_nothing(talk: Talk) -> None:
+    assert asked(talk, "order 10001, postcode 1071 KX").slots["identity_proof"] is None
+    assert not is_proven(talk)
 
 
 def test_postcode_is_asked_for_after_the_number_alone(talk: Talk) -> None:

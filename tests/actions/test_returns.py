@@ -79,6 +79,13 @@ def test_nothing_is_made_before_the_yes(anna: Talk, shop: Database) -> None:
     assert returns_made(shop) == 0
 
 
+@pytest.mark.parametrize("text", ["1", "the first one", "number 1", "do what?"])
+def test_only_a_yes_registers(anna: Talk, shop: Database, text: str) -> None:
+    to_summary(anna)
+    answers(anna, text)
+    assert returns_made(shop) == 0
+
+
 def test_yes_makes_one_return(anna: Talk, shop: Database) -> None:
     to_summary(anna)
     answer = answers(anna, "yes please", "affirm")

@@ -1,6 +1,7 @@
 """Answers to questions, from the record and the policy alone."""
 
 import pytest
+from sqlalchemy import select
 
 from actions.conversation import ActionGreet, ActionNotUnderstood, ActionOutOfScope
 from actions.policy import ActionPolicyCost, ActionPolicyRefundTime, ActionPolicyWindow
@@ -11,8 +12,9 @@ from actions.status import (
     ActionRefundsStatus,
     ActionReturnsStatus,
 )  # fmt: skip
+from returnsdesk.db.models import Product
 from returnsdesk.db.session import Database
-from returnsdesk.services import returns
+from returnsdesk.services import inspections, return_moves, returns
 from returnsdesk.services.returns import RequestedLine, ReturnRequest
 from tests.actions.conftest import Talk
 from tests.services.shop import NOW
@@ -91,9 +93,9 @@ def test_return_named_by_number_is_the_one_reported(anna: Talk, shop: Database) 
 
 def test_refund_is_told_with_its_amount_and_ways(anna: Talk, shop: Database) -> None:
     rma_number = registered(shop, REFUND)
-    returns.record_scan(shop, rma_number, actor="carrier", now=NOW)
-    returns.record_arrival(shop, rma_number, actor="carrier", now=NOW)
-    view = returns.inspect_line(
+    return_moves.record_scan(shop, rma_number, actor="carrier", now=NOW)
+    return_moves.record_arrival(shop, rma_number, actor="carrier", now=NOW)
+    view = inspections.inspect_line(
         shop, rma_number, "LL-1-1", quantity=1, grade="A", actor="staff", now=NOW
     )
     assert view.status in ("inspected", "refund_pending")
@@ -170,3 +172,43 @@ def test_order_number_is_known_however_it_is_written(
     answer = anna.runs(ActionReturnsStatus()).text
     assert second in answer
     assert "LL-10001" not in answer
+
+
+def test_status_names_items_in_the_shoppers_language(anna: Talk, shop: Database) -> None:
+    with shop.write() as session:
+        product = session.scalars(select(Product).where(Product.external_id == "sneakers")).one()
+        product.names = {"en": "Sneakers", "nl": "Sportschoenen"}
+    registered(shop, REFUND)
+    anna.language = "nl"
+    anna.says("waar is mijn retour?", "returns_status")
+    assert "Sportschoenen" in anna.runs(ActionReturnsStatus()).text
+    anna.says("waar is mijn bestelling?", "orders_status")
+    assert "Sportschoenen" in anna.runs(ActionOrdersStatus()).text
+
+
+@pytest.mark.parametrize("text", ["where is my return of the sneakers?", "and order LL-10001?"])
+def test_status_is_of_what_was_named(anna: Talk, shop: Database, text: str) -> None:
+    first = registered(shop, REFUND)
+    second = registered(shop, RequestedLine("LL-2-1", 1, "style", "refund"), "LL-10002")
+    anna.says(text, "returns_status")
+    answer = anna.runs(ActionReturnsStatus())
+    assert first in answer.text
+    assert second not in answer.text
+
+
+def test_order_status_is_of_the_item_that_was_named(anna: Talk) -> None:
+    anna.says("where are my shirts?", "orders_status")
+    answer = anna.runs(ActionOrdersStatus())
+    assert "LL-10002" in answer.text
+    assert "LL-10001" not in answer.text
+
+
+@pytest.mark.parametrize("number", ["order LL-99999", "RMA-9999"])
+def test_number_of_somebody_else_is_not_answered_with_the_shoppers_own(
+    anna: Talk, shop: Database, number: str
+) -> None:
+    own = registered(shop, REFUND)
+    anna.says(f"where is my refund for {number}?", "refunds_status")
+    answer = anna.runs(ActionRefundsStatus())
+    assert number.rpartition(" ")[2] in answer.text
+    assert own not in answer.text

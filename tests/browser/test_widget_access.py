@@ -150,7 +150,7 @@ async def test_right_to_left_pages_get_a_mirrored_chat(chat: Chat) -> None:
     assert panel["x"] < 100
     # What the shopper writes stands at the end of the line: left, here.
     assert own["x"] - panel["x"] < 40
-    assert await chat.panel.locator(".mirrored").evaluate(
+    assert await chat.panel.locator(".send").evaluate(
         "icon => getComputedStyle(icon).transform != 'none'"
     )
     assert await accessibility_problems(chat.page) == []

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from playwright.async_api import Browser, Page, expect
 
-from returnsdesk.db.models import Message
+from returnsdesk.db.models import Message, StaffAccount
 from returnsdesk.db.session import Database
+from returnsdesk.services import cases, takeover
 from returnsdesk.services.conversations import locked, new_message
-from tests.browser.chat import Chat, answer_with_cards
+from tests.browser.chat import Chat, accessibility_problems, answer_with_cards
 from tests.desk.conftest import Clock
 from tests.desk.fake_rasa import FakeRasa
 from tests.desk.serving import Served
@@ -19,6 +21,20 @@ from tests.desk.serving import Served
 
 def read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
+
+
+def conversation_of(database: Database) -> str:
+    with database.read() as session:
+        return str(session.query(Message).first().conversation_id)
+
+
+def tell(database: Database, clock: Clock, author: str, text: str, content: dict[str, Any]) -> None:
+    """Add a message that answers none, as notices and members of staff do."""
+    with database.write() as session:
+        conversation = locked(session, session.query(Message).first().conversation_id)
+        row = new_message(conversation, author=author, text=text, state="sent", now=clock())
+        row.content = content
+        session.add(row)
 
 
 async def test_the_desk_is_asked_nothing_before_the_chat_is_opened(
@@ -229,6 +245,73 @@ async def test_an_unread_answer_is_told_on_the_launcher(chat: Chat, rasa: FakeRa
     await expect(chat.page.get_by_role("button", name="Open chat, 1 new messages")).to_be_visible()
 
 
+async def test_what_was_said_while_the_chat_was_closed_is_told_on_the_next_page(
+    chat: Chat, desk: Served, database: Database, clock: Clock
+) -> None:
+    await chat.ask("hello")
+    await chat.button("Close chat").click()
+    await chat.page.goto("about:blank")
+    tell(database, clock, "assistant", "Your label is ready.", {})
+    tell(database, clock, "system", "", {"kind": "rating", "score": 5, "comment": ""})
+
+    await chat.page.goto(f"{desk.url}/shop/returns")
+
+    launcher = chat.page.get_by_role("button", name="Open chat, 1 new messages")
+    await expect(launcher).to_have_text("1")
+    assert await accessibility_problems(chat.page) == []
+    await launcher.click()
+    await expect(chat.log.get_by_text("Your label is ready.")).to_be_visible()
+    await chat.button("Close chat").click()
+    await chat.page.reload()
+    await expect(chat.page.get_by_role("button", name="Open chat", exact=True)).to_be_visible()
+
+
+async def test_a_label_can_be_downloaded_in_the_chat(
+    chat: Chat, desk: Served, database: Database, clock: Clock
+) -> None:
+    await chat.ask("hello")
+    label = {
+        "url": "/track/t/label.pdf",
+        "qr_url": "/static/shop/fjord-sneakers.svg",
+        "rma_number": "RMA-7",
+    }
+
+    tell(database, clock, "assistant", "Your label is ready.", {"label": label})
+    tell(database, clock, "assistant", "No code.", {"label": {**label, "qr_url": None}})
+    hostile = {**label, "url": "javascript:document.title='taken'"}
+    tell(database, clock, "assistant", "Hostile.", {"label": hostile})
+
+    await expect(chat.log.get_by_text("Hostile.")).to_be_visible()
+    await expect(chat.log.get_by_role("heading", name="RMA-7")).to_have_count(3)
+    links = chat.log.get_by_role("link", name="Download label")
+    await expect(links).to_have_count(2)
+    await expect(links.first).to_have_attribute("href", f"{desk.url}/track/t/label.pdf")
+    await expect(chat.log.get_by_role("img", name="QR")).to_have_count(2)
+    assert await accessibility_problems(chat.page) == []
+
+
+async def test_the_page_can_name_order_and_product_by_attributes(
+    page: Page, desk: Served, other_shop: str, rasa: FakeRasa
+) -> None:
+    await page.goto(other_shop)
+    await page.evaluate(
+        """desk => {
+            document.querySelector('returns-desk-chat').remove();
+            const chat = document.createElement('returns-desk-chat');
+            Object.assign(chat.dataset, { desk, order: 'LL-10234', product: 'fjord-sneakers' });
+            document.body.append(chat);
+        }""",
+        desk.url,
+    )
+    chat = Chat(page)
+    await chat.open()
+
+    await chat.button("I want to return something from order LL-10234").click()
+    await expect(chat.said("I want to return something from order LL-10234")).to_be_visible()
+
+    assert rasa.turns[0]["page"] == {"order": "LL-10234", "product": "fjord-sneakers"}
+
+
 async def test_another_shops_page_embeds_it_under_a_strict_policy(
     page: Page, desk: Served, other_shop: str, rasa: FakeRasa
 ) -> None:
@@ -279,21 +362,57 @@ async def test_a_rating_is_kept_with_its_comment(
     with database.read() as session:
         row = session.query(Message).filter_by(author="system").one()
         assert row.content == {"kind": "rating", "score": 4, "comment": "quick <b>help</b>"}
-    # It is asked once.
+    # It is asked once: neither in the chat nor when a new one is begun.
     await chat.page.reload()
     await expect(chat.said("rating")).to_be_visible()
+    await chat.button("New conversation").click()
+    await expect(chat.panel.get_by_text("Start anew?")).to_be_visible()
     await expect(chat.panel.get_by_role("button", name="4 of 5")).to_have_count(0)
 
 
-async def test_a_person_who_joins_is_named(chat: Chat, database: Database, clock: Clock) -> None:
-    await chat.ask("hello")
-    with database.write() as session:
-        conversation = locked(session, session.query(Message).first().conversation_id)
-        for author, text in (("system", "Anna has joined."), ("agent", "Let me look.")):
-            row = new_message(conversation, author=author, text=text, state="sent", now=clock())
-            row.content = {"custom": {"name": "Anna"}}
-            session.add(row)
+async def test_who_needed_a_person_is_not_asked_to_rate(
+    chat: Chat, database: Database, clock: Clock
+) -> None:
+    await chat.ask("this is a disgrace")
+    conversation_id = conversation_of(database)
+    cases.open_case(database, conversation_id, "complaint", "a disgrace", now=clock())
 
-    await expect(chat.log.get_by_text("Anna has joined.")).to_be_visible()
+    async with chat.page.expect_response("**/api/rating") as asked:
+        await chat.button("New conversation").click()
+
+    assert await (await asked.value).json() == {"is_welcome": False}
+    await expect(chat.panel.get_by_text("Start anew?")).to_be_visible()
+    await expect(chat.panel.get_by_role("button", name="5 of 5")).to_have_count(0)
+
+
+async def test_a_person_joins_talks_and_leaves(
+    chat: Chat, database: Database, clock: Clock, rasa: FakeRasa
+) -> None:
+    with database.write() as session:
+        session.add(
+            StaffAccount(
+                email="anna@shop.example",
+                name="Anna",
+                role="agent",
+                password_hash="-",
+                is_active=True,
+                created_at=clock(),
+            )
+        )
+    await chat.ask("hello")
+    conversation_id = conversation_of(database)
+    joined = (database, conversation_id, "anna@shop.example")
+
+    takeover.join(*joined, now=clock())
+    await expect(chat.log.get_by_text("Anna has joined the chat.")).to_be_visible()
+    await chat.say("for Anna")
+    await expect(chat.own).to_have_count(2)
+    takeover.say(*joined, "Let me look.", now=clock())
     await expect(chat.log.locator(".agent .name")).to_have_text("Anna")
     await expect(chat.log.locator(".agent .bubble")).to_have_text("Let me look.")
+    assert await accessibility_problems(chat.page) == []
+    takeover.leave(*joined, now=clock())
+    await expect(chat.log.get_by_text("Anna has left the chat.")).to_be_visible()
+
+    await chat.ask("for the assistant")
+    assert rasa.texts == ["hello", "for the assistant"]

@@ -16,7 +16,7 @@ class Served:
 
     def __init__(self, app: ASGIApp | None, port: int) -> None:
         self.port = port
-        self._app = app
+        self.app = app
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -25,9 +25,9 @@ class Served:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        assert self._app is not None
+        assert self.app is not None
         config = uvicorn.Config(
-            self._app,
+            self.app,
             host="127.0.0.1",
             port=self.port,
             log_config=None,

@@ -14,6 +14,9 @@ from returnsdesk.cli import chat
 from returnsdesk.cli.errors import CommandError, sentence_for
 from returnsdesk.clients.mail import Mail, mail_folder
 from returnsdesk.db import migrate
+from returnsdesk.db.session import Database
+from returnsdesk.services import feedback
+from returnsdesk.services.conversations import locked, new_message
 from returnsdesk.settings import LANGUAGES, Settings
 from returnsdesk.texts import render
 from tests.desk.conftest import Clock
@@ -137,6 +140,44 @@ def test_a_notice_of_delay_is_shown_and_the_answer_after_it(
 
     said = [reply["text"] for reply in done.data[0]["replies"]]
     assert said == [render("desk_delayed", "en"), "You said: hello"]
+
+
+def test_addresses_of_a_card_are_shown_and_a_rating_is_no_message(
+    desk: Served, rasa: FakeRasa, run: Chat, database: Database, clock: Clock
+) -> None:
+    links = [{"label": "Label", "url": "https://shop.example/label.pdf"}]
+
+    def answer(turn: dict[str, Any]) -> list[dict[str, Any]]:
+        feedback.rate(database, turn["conversation_id"], score=5, comment="", now=clock())
+        custom = {"card": "status", "title": "RMA-1", "links": links}
+        return [{"text": "Here it is.", "custom": custom}]
+
+    rasa.answer = answer
+
+    shown = run("--say", "label please")
+    as_data = run("--say", "label please", "--json")
+
+    assert shown.error is None
+    assert "https://shop.example/label.pdf" in shown.out
+    assert [reply["text"] for reply in as_data.data[0]["replies"]] == ["Here it is."]
+
+
+def test_a_label_that_comes_by_itself_is_shown_with_its_address(
+    desk: Served, rasa: FakeRasa, run: Chat, database: Database, clock: Clock
+) -> None:
+    def answer(turn: dict[str, Any]) -> list[dict[str, Any]]:
+        with database.write() as session:
+            conversation = locked(session, turn["conversation_id"])
+            row = new_message(
+                conversation, author="assistant", text="Your label", state="sent", now=clock()
+            )
+            row.content = {"label": {"url": "/track/t/label.pdf", "rma_number": "RMA-1"}}
+            session.add(row)
+        return [{"text": "Done."}]
+
+    rasa.answer = answer
+
+    assert "/track/t/label.pdf" in run("--say", "label please").out
 
 
 def test_an_answer_that_does_not_come_is_said(desk: Served, rasa: FakeRasa, run: Chat) -> None:

@@ -61,6 +61,17 @@ def test_a_message_is_answered_with_the_assistants_words(shopper: Shopper, rasa:
     (turn,) = rasa.turns
     assert turn["conversation_id"] == shopper.conversation_id
     assert (turn["choice"], turn["language"], turn["channel"]) == (None, "en", "web")
+    assert turn["page"] == {}
+
+
+def test_what_the_shops_page_shows_goes_along(shopper: Shopper, rasa: FakeRasa) -> None:
+    context = {"order": "LL-1", "product": "p", "secret": "x", "name": 7}
+    body = {"text": "how do I return this?", "message_id": "m", "context": context}
+
+    assert shopper.client.post("/api/messages", json=body).status_code == 202
+    shopper.wait_for_answers(1)
+
+    assert rasa.turns[0]["page"] == {"order": "LL-1", "product": "p"}
 
 
 def test_a_message_is_stored_before_rasa_is_asked(

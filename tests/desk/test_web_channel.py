@@ -18,7 +18,7 @@ from returnsdesk.desk.context import Rates
 from returnsdesk.desk.incoming import BODY_LIMIT, TEXT_LIMIT
 from returnsdesk.desk.rates import Rate
 from returnsdesk.desk.sessions import SESSION_LIFETIME
-from returnsdesk.services import answers, conversations, identity
+from returnsdesk.services import conversations, identity
 from returnsdesk.settings import LANGUAGES, Settings
 from returnsdesk.texts import render
 from tests.desk.conftest import Clock
@@ -392,14 +392,15 @@ def test_everything_missed_is_told_again_from_the_last_event_on(shopper: Shopper
 
 
 def test_a_long_history_is_told_whole(shopper: Shopper, database: Database, clock: Clock) -> None:
-    for number in range(150):
-        conversations.accept(
-            database, shopper.conversation_id, message_id=f"x{number}", text="x", now=clock()
-        )
-        message = answers.claim(database, shopper.conversation_id, owner="test", now=clock())
-        assert message is not None
-        reply = answers.Reply(f"answer {number}")
-        answers.store_answer(database, message.id, [reply], {}, owner="test", now=clock())
+    with database.write() as session:
+        conversation = conversations.locked(session, shopper.conversation_id)
+        for number in range(300):
+            author, state = (("shopper", "answered"), ("assistant", "sent"))[number % 2]
+            session.add(
+                conversations.new_message(
+                    conversation, author=author, text=f"x{number}", state=state, now=clock()
+                )
+            )
 
     with shopper.listening() as events:
         told = messages_of(events, 300)

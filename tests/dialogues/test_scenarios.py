@@ -3,7 +3,9 @@
 `shopper` is a customer's id in the shop or `guest`. A turn `says` a text or `presses` a button, the newest (or with
 `presses_oldest` the oldest) whose label begins so. `hears` are parts of the answer, `once` parts that stand in it once,
 `never` parts that must not be in it, `buttons` labels in their order (all of them, or the first ones with `...` at the
-end). `{mailed_code}` stands for the code that came by mail. `record` is what the database holds afterwards.
+end). `{mailed_code}` stands for the code that came by mail. `record` is what the database holds afterwards: `lines` of
+the one return that was made (none without it), `states` of all the order's returns from the latest on, and the newest
+`claim` or `withdrawal`.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import pytest
 import yaml
 from sqlalchemy import select
 
-from returnsdesk.db.models import Order, Return
+from returnsdesk.db.models import Claim, Order, Return, Withdrawal
 from returnsdesk.services.views import ReturnView, return_view
 from tests.servers.product import Product, Shopper
 
@@ -31,8 +33,13 @@ def test_conversation(product: Product, path: Path) -> None:
     with product.shopper(None if name == "guest" else name, path.parent.name) as shopper:
         for turn in scenario["turns"]:
             _play(shopper, turn)
-    made = [view for view in _returns(product, scenario) if view not in before]
-    _check_record(scenario.get("record") or {}, made)
+    record = scenario.get("record") or {}
+    after = _returns(product, scenario)
+    if "states" in record:
+        assert [view.status for view in sorted(after, key=_age, reverse=True)] == record["states"]
+    known = {view.rma_number for view in before}
+    _check_record(record, [view for view in after if view.rma_number not in known])
+    _check_newest(product, record)
 
 
 def _play(shopper: Shopper, turn: dict[str, Any]) -> None:
@@ -65,6 +72,22 @@ def _returns(product: Product, scenario: dict[str, Any]) -> list[ReturnView]:
     with product.database.read() as session:
         rows = session.scalars(select(Return).join(Order).where(Order.number == number))
         return [return_view(document) for document in rows]
+
+
+def _age(view: ReturnView) -> int:
+    return int(view.rma_number.rpartition("-")[2])
+
+
+def _check_newest(product: Product, record: dict[str, Any]) -> None:
+    """The newest claim and withdrawal of the order, or of nobody's known order, are as they are written."""
+    with product.database.read() as session:
+        for name, model in (("claim", Claim), ("withdrawal", Withdrawal)):
+            if name in record:
+                newest = session.scalars(select(model).order_by(model.id.desc())).first()
+                assert newest is not None
+                assert newest.order is None or newest.order.number == record["order"]
+                found = {field: getattr(newest, field) for field in record[name]}
+                assert found == record[name]
 
 
 def _check_record(record: dict[str, Any], made: list[ReturnView]) -> None:

@@ -78,6 +78,42 @@ def test_return_is_moved_from_label_to_its_end(desk: Command) -> None:
     ]
 
 
+def test_the_label_command_makes_a_label_and_says_where_it_is(desk: Command) -> None:
+    answer = desk("return", "label", RMA)
+
+    assert answer.status == 0, answer.err
+    assert "/track/" in answer.out and "/label.pdf" in answer.out
+    [parcel] = shown(desk, "show", RMA)["parcels"]
+    assert parcel["label_ready"] is True
+    assert parcel["tracking_number"] in desk("return", "show", RMA).out
+
+
+def test_a_shop_without_carrier_has_no_label_command(
+    desk: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CARRIER", "none")
+
+    answer = desk("return", "label", RMA)
+
+    assert (answer.status, answer.err.count("\n")) == (1, 1)
+    assert "CARRIER is none" in answer.err
+    assert shown(desk, "show", RMA)["status"] == "approved"
+
+
+def test_the_way_of_sending_is_changed_and_what_is_not_possible_is_said(desk: Command) -> None:
+    assert shown(desk, "method", RMA, "own_carrier")["method"] == "own_carrier"
+
+    for arguments, sentence in (
+        (("pigeon",), "Pigeon is not offered; there is drop_off, own_carrier."),
+        (("pick_up", "--on", "2026-12-01"), "Pick_up is not offered;"),
+        (("drop_off", "--on", "tomorrow"), None),
+    ):
+        answer = desk("return", "method", RMA, *arguments)
+        assert answer.status != 0
+        assert sentence is None or answer.err.startswith(sentence)
+    assert shown(desk, "show", RMA)["method"] == "own_carrier"
+
+
 def test_every_move_is_signed_by_the_command_line(desk: Command) -> None:
     timeline = shown(desk, "scan", RMA)["timeline"]
 

@@ -31,9 +31,12 @@ OTHER_NAMES = {
     "TEST_POSTGRES",
     "TEST_REDIS",
     "TEST_CHROMIUM",
+    "BODY",
     "DESK",
     "LOGIN",
     "NAME",
+    "SECRET",
+    "SIGNATURE",
     "TOKEN",
 }
 # Invents a topic and its files to show how one is added.

@@ -113,7 +113,10 @@ async def test_a_text_is_answered_with_replies_and_trace(desk: Desk, actions: Ac
     ]
     assert trace["actions"] == ["action_orders_status"]
     assert trace["slots"] == {"language": "en"}
-    assert actions.calls[0]["tracker"]["latest_message"]["metadata"] == {"language": "en"}
+    assert actions.calls[0]["tracker"]["latest_message"]["metadata"] == {
+        "language": "en",
+        "page": {},
+    }
     assert actions.calls[0]["tracker"]["latest_input_channel"] == "web"
 
 

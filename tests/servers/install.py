@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.servers.programs import (
     BROWSERS_FOLDER,
     CHROMIUM,
+    OPTIONAL_PROGRAMS,
     PROGRAMS,
     PROJECT_ROOT,
     SERVERS_ENVIRONMENT,
@@ -40,6 +41,10 @@ def main() -> int:
         missing = _install_system_packages(missing)
         missing = _install_into_tools(missing)
         present = {program: program.find() for program in PROGRAMS}
+    optional = {program: program.find() for program in OPTIONAL_PROGRAMS}
+    for program in _install_system_packages([each for each, path in optional.items() if not path]):
+        log.info("%-11s is not there; tests that need it are skipped and say so.", program.title)
+    present.update({program: program.find() for program in OPTIONAL_PROGRAMS})
     for program, path in present.items():
         if path is not None:
             log.info("%-11s %s (%s)", program.title, path, version_of(path))

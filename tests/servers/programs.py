@@ -1,4 +1,4 @@
-"""Where the programs are that the tests start: PostgreSQL's, Redis's and a Chromium browser."""
+"""Where the programs are that the tests start: PostgreSQL's, Redis's, a Chromium browser, and PHP for an example."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def version_of(program: Path) -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return answer.stdout.strip() or None
+    return answer.stdout.strip().partition("\n")[0] or None
 
 
 def _newest_first(paths: Iterable[Path]) -> list[Path]:
@@ -120,3 +120,6 @@ CHROMIUM = Program(
     apt_package="chromium",
 )
 PROGRAMS = (POSTGRES, REDIS, CHROMIUM)
+# Runs one example of the guides; where it cannot be had, that example is not tried.
+PHP = Program(title="PHP", variable="TEST_PHP", names=("php",), places=(), apt_package="php-cli")
+OPTIONAL_PROGRAMS = (PHP,)

@@ -17,7 +17,7 @@ from returnsdesk.db.models import (
     UnitClaim,
     Variant,
 )
-from returnsdesk.services import exchanges, refunds, returns
+from returnsdesk.services import exchanges, inspections, refunds, return_moves, returns
 from returnsdesk.services.errors import Conflict, NotAllowed, NotFound, ServiceError
 from returnsdesk.services.returns import RequestedLine, ReturnRequest
 from tests.services.shop import NOW
@@ -52,10 +52,10 @@ def count(shop, *conditions, of=Return):
 
 
 def through_inspection(shop, rma_number, line, grades):
-    returns.record_scan(shop, rma_number, actor="carrier", now=NOW)
-    returns.record_arrival(shop, rma_number, actor="carrier", now=NOW)
+    return_moves.record_scan(shop, rma_number, actor="carrier", now=NOW)
+    return_moves.record_arrival(shop, rma_number, actor="carrier", now=NOW)
     for quantity, grade in grades:
-        view = returns.inspect_line(
+        view = inspections.inspect_line(
             shop,
             rma_number,
             line,
@@ -81,8 +81,10 @@ def test_a_faulty_item_waits_for_a_look_and_then_goes_ahead(shop):
     view = create(shop, request("LL-2", line))
     assert (view.status, view.fee_minor) == ("requested", 0)
     with pytest.raises(NotAllowed):
-        returns.record_scan(shop, view.rma_number, actor="carrier", now=NOW)
-    assert returns.approve(shop, view.rma_number, actor="agent x", now=NOW).status == "approved"
+        return_moves.record_scan(shop, view.rma_number, actor="carrier", now=NOW)
+    assert (
+        return_moves.approve(shop, view.rma_number, actor="agent x", now=NOW).status == "approved"
+    )
 
 
 def test_the_same_yes_twice_is_one_return(shop):
@@ -227,9 +229,9 @@ def test_an_ended_return_frees_its_units_and_its_stock_once(shop, end):
     assert stock_of(shop, "sneakers-43") == (1, 1)
     for _ in range(2):
         if end == "cancel":
-            returns.cancel(shop, view.rma_number, actor="shopper", now=NOW)
+            return_moves.cancel(shop, view.rma_number, actor="shopper", now=NOW)
         else:
-            returns.expire(shop, view.rma_number, now=NOW)
+            return_moves.expire(shop, view.rma_number, now=NOW)
     assert stock_of(shop, "sneakers-43") == (1, 0)
     assert count(shop, UnitClaim.state == "released", of=UnitClaim) == 1
     assert create(shop, exchange_request(key="again")).status == "approved"
@@ -237,9 +239,9 @@ def test_an_ended_return_frees_its_units_and_its_stock_once(shop, end):
 
 def test_after_the_scan_a_return_cannot_be_cancelled(shop):
     view = create(shop)
-    returns.record_scan(shop, view.rma_number, actor="carrier", now=NOW)
+    return_moves.record_scan(shop, view.rma_number, actor="carrier", now=NOW)
     with pytest.raises(NotAllowed):
-        returns.cancel(shop, view.rma_number, actor="shopper", now=NOW)
+        return_moves.cancel(shop, view.rma_number, actor="shopper", now=NOW)
     assert _find(shop, view).status == "in_transit"
 
 
@@ -264,10 +266,10 @@ def test_a_rejected_exchange_frees_its_replacement(shop):
 
 def test_reports_of_the_carrier_twice_or_late_change_nothing(shop):
     view = create(shop)
-    returns.record_arrival(shop, view.rma_number, actor="carrier", now=NOW)
+    return_moves.record_arrival(shop, view.rma_number, actor="carrier", now=NOW)
     later = NOW + timedelta(days=1)
-    returns.record_arrival(shop, view.rma_number, actor="carrier", now=later)
-    returns.record_scan(shop, view.rma_number, actor="carrier", now=later)
+    return_moves.record_arrival(shop, view.rma_number, actor="carrier", now=later)
+    return_moves.record_scan(shop, view.rma_number, actor="carrier", now=later)
     arrived = _find(shop, view)
     assert (arrived.status, arrived.arrived_at) == ("arrived", NOW)
 

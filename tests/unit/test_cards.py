@@ -14,6 +14,14 @@ from returnsdesk.services.return_questions import Choice, Question
 DAYS = [datetime(2026, 6, day, 23, 30, tzinfo=timezone.utc) for day in range(1, 10)]
 TURN: Any = SimpleNamespace(label=lambda key, **facts: f"{key} {facts.get('number', '')}".strip())
 
+LINE = SimpleNamespace(
+    outcome="refund",
+    line_external_id="1",
+    name="Varm socks",
+    options={"colour": "grey"},
+    image_url="/static/shop/varm-wool-socks.svg",
+)
+
 
 def standing(status: str, **facts: Any) -> Any:
     document = {
@@ -27,10 +35,10 @@ def standing(status: str, **facts: Any) -> Any:
         "inspected_at": None,
         "refunds": (),
         "exchange": None,
-        "lines": (SimpleNamespace(outcome="refund"),),
+        "lines": (LINE,),
         **facts,
     }
-    return SimpleNamespace(document=SimpleNamespace(**document))
+    return SimpleNamespace(document=SimpleNamespace(**document), names={"1": "Varm sokker"})
 
 
 def states(card: Any) -> list[str]:
@@ -47,6 +55,18 @@ def test_stages_show_what_was_reached_with_local_days() -> None:
     assert [stage.get("date") for stage in card["stages"]] == [
         "2026-06-02", "2026-06-03", "2026-06-04", None, None,
     ]  # fmt: skip
+
+
+def test_a_return_shows_its_items_with_their_pictures() -> None:
+    plain = SimpleNamespace(**{**vars(LINE), "line_external_id": "2", "image_url": None})
+
+    card = cards.return_card(TURN, standing("arrived", lines=(LINE, plain)))
+
+    assert card is not None
+    assert card["items"] == [
+        {"title": "Varm sokker", "detail": "grey", "image": "/static/shop/varm-wool-socks.svg"},
+        {"title": "Varm socks", "detail": "grey"},
+    ]
 
 
 def test_a_closed_return_is_paid_back_only_if_money_went_out() -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.orm import relationship
+from sqlalchemy.orm import deferred, relationship
 
 from returnsdesk.db.base import Base, Mapped, UTCDateTime
 from returnsdesk.db.models.shop import Order, OrderLine, OrderUnit, Variant
@@ -283,7 +283,8 @@ class ParcelLabel(Base):
     __tablename__ = "parcel_labels"
 
     parcel_id: Mapped[int] = Column(ForeignKey("inbound_parcels.id"), primary_key=True)
-    pdf: Mapped[bytes] = Column(LargeBinary, nullable=False)
+    # Some 50 kB, read only where the label is handed out.
+    pdf: Mapped[bytes] = deferred(Column(LargeBinary, nullable=False))
     qr_text: Mapped[str | None] = Column(String(500))
     created_at: Mapped[datetime] = Column(UTCDateTime, nullable=False)
 

@@ -26,6 +26,7 @@ from returnsdesk.desk.incoming import TEXT_LIMIT, cleaned, read_json
 from returnsdesk.desk.rates import TokenBuckets
 from returnsdesk.desk.refusals import Refusal, known_language, preferred_language
 from returnsdesk.desk.sessions import decoded
+from returnsdesk.desk.widget import words
 from returnsdesk.services import conversations, identity
 from returnsdesk.services.conversations import ConversationView, MessageView, News
 from returnsdesk.services.errors import Conflict, NotFound
@@ -38,7 +39,7 @@ _NO_STORE = {"Cache-Control": "no-store"}
 _BUTTON = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _PAGE_FACTS = ("page", "product", "name", "order")
 _PAGE_FACT_LENGTH = 200
-_SHOWN = ("buttons", "image", "custom", "kind")
+_SHOWN = ("buttons", "image", "custom", "kind", "label", "person")
 
 
 class MessageBody(BaseModel):
@@ -83,18 +84,21 @@ async def open_session(request: Request) -> Response:
     if isinstance(login_token, str):
         sign_in = partial(identity.sign_in, desk.database, conversation.id, login_token)
         await run_sync(partial(sign_in, key=desk.settings.shop_login_key, now=desk.clock()))
-    return await _session_answer(desk, conversation, is_resumed=is_resumed)
+    language = _language(request, body)
+    return await _session_answer(desk, conversation, is_resumed=is_resumed, page_language=language)
 
 
 async def end_session(request: Request) -> Response:
     """DELETE /api/session: log out. What was proven is forgotten, the old conversation closes, a new one begins."""
     desk = desk_of(request)
-    old = (await _session(request)).conversation
+    old = (await session_of(request)).conversation
     await run_sync(identity.forget, desk.database, old.id)
     await run_sync(partial(conversations.end, desk.database, old.id, now=desk.clock()))
     desk.feed.tell(old.id)
     conversation = await _begin(desk, old.language)
-    return await _session_answer(desk, conversation, is_resumed=False)
+    return await _session_answer(
+        desk, conversation, is_resumed=False, page_language=conversation.language
+    )
 
 
 async def post_message(request: Request) -> Response:
@@ -129,7 +133,7 @@ async def sender(request: Request) -> ConversationView:
     """The conversation that a request sends something to; raises `Refusal` without one, or if it sends too fast."""
     desk = desk_of(request)
     _spend(desk.messages_of_address, _address(request))
-    conversation = (await _session(request)).conversation
+    conversation = (await session_of(request)).conversation
     _spend(desk.messages_of_session, conversation.id, conversation.language)
     return conversation
 
@@ -137,7 +141,7 @@ async def sender(request: Request) -> ConversationView:
 async def history(request: Request) -> Response:
     """GET /api/history?after=: up to 200 messages after a number, oldest first."""
     desk = desk_of(request)
-    conversation = (await _session(request)).conversation
+    conversation = (await session_of(request)).conversation
     after = _number(request.query_params.get("after"), conversation.language)
     news = await run_sync(_read_news, desk.database, conversation.id, after)
     last_shown = news.messages[-1].seq if news.messages else news.last_seq
@@ -154,7 +158,7 @@ async def history(request: Request) -> Response:
 async def events(request: Request) -> Response:
     """GET /api/events: what is new, as server-sent events; `Last-Event-ID` or ?after= says what is known already."""
     desk = desk_of(request)
-    session = await _session(request, is_in_query=True)
+    session = await session_of(request, is_in_query=True)
     conversation = session.conversation
     last_seen = request.headers.get("last-event-id") or request.query_params.get("after")
     after = _number(last_seen, conversation.language)
@@ -248,7 +252,7 @@ async def _begin(desk: Desk, language: str) -> ConversationView:
 
 
 async def _session_answer(
-    desk: Desk, conversation: ConversationView, *, is_resumed: bool
+    desk: Desk, conversation: ConversationView, *, is_resumed: bool, page_language: str
 ) -> Response:
     token, expires_at = desk.tokens.issue(conversation.id, desk.clock())
     is_signed_in = await run_sync(_is_signed_in, desk, conversation.id)
@@ -259,11 +263,14 @@ async def _session_answer(
         "language": conversation.language,
         "signed_in": is_signed_in,
         "resumed": is_resumed,
+        # The page may speak another language than the conversation has come to.
+        "words": await run_sync(words, page_language),
     }
     return JSONResponse(body, 200 if is_resumed else 201, _NO_STORE)
 
 
-async def _session(request: Request, *, is_in_query: bool = False) -> OpenSession:
+async def session_of(request: Request, *, is_in_query: bool = False) -> OpenSession:
+    """The request's session; raises `Refusal` without one."""
     session = await _present_session(request, is_in_query=is_in_query)
     if session is None:
         headers = {"WWW-Authenticate": 'Bearer realm="chat"'}

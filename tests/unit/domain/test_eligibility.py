@@ -4,44 +4,29 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 
 import pytest
-import yaml
 
-from returnsdesk.domain.eligibility import (
-    LineFacts,
-    ParcelFacts,
-    ShopperFacts,
-    Wish,
-    check,
-    is_allowed,
-    last_return_day,
-    return_fee_minor,
+from returnsdesk.domain.eligibility import check, last_return_day, return_fee_minor
+from returnsdesk.domain.findings import ParcelFacts, ShopperFacts, is_allowed
+from tests.unit.domain.facts import (
+    DELIVERED,
+    EXCHANGE,
+    NOBODY,
+    REFUND,
+    arrived,
+    codes,
+    facts_of,
+    line,
+    policy_with,
 )
-from returnsdesk.domain.policy import Policy
-from returnsdesk.settings import PROJECT_ROOT
 
-DELIVERED = datetime(2026, 6, 1, 10, tzinfo=timezone.utc)
-ARRIVED = ParcelFacts(shipped_at=DELIVERED - timedelta(days=2), delivered_at=DELIVERED)
+ARRIVED = arrived()
 LAST_DAY = date(2026, 7, 1)
-REFUND = Wish(quantity=1, outcome="refund")
-NOBODY = ShopperFacts()
+DAY_AFTER = DELIVERED + timedelta(days=1)
 
 
 @pytest.fixture(scope="module")
 def policy():
-    return Policy.parse_obj(yaml.safe_load((PROJECT_ROOT / "policy.yml").read_text()))
-
-
-def line(*parcels, **facts):
-    units = parcels or (ARRIVED,)
-    values = {
-        "unit_parcels": units, "order_parcels": units, "claimed": 0, "order_status": "delivered", "country": "NL",
-        "currency": "EUR",
-    }  # fmt: skip
-    return LineFacts(**{**values, **facts})
-
-
-def codes(findings, severity=None):
-    return [each.code for each in findings if severity in (None, each.severity)]
+    return policy_with()
 
 
 def test_a_delivered_item_can_come_back_and_the_last_day_is_named(policy):
@@ -160,3 +145,163 @@ def test_the_fee_is_waived_as_the_policy_says(policy, wish, tier, fee):
 def test_a_cancelled_order_has_nothing_to_return(policy):
     findings = check(line(order_status="cancelled"), REFUND, NOBODY, policy, DELIVERED)
     assert "ORDER_CANCELLED" in codes(findings, "block")
+
+
+@pytest.mark.parametrize("reason", ["defective", "not_as_described"])
+def test_nobody_pays_for_a_fault_of_the_shop_whatever_the_policy_says(reason):
+    greedy = policy_with(fees={"waived_for_reasons": [], "waived_for_outcomes": []})
+    assert return_fee_minor(line(), replace(REFUND, reason=reason), NOBODY, greedy) == 0
+    assert return_fee_minor(line(), replace(REFUND, reason="style"), NOBODY, greedy) == 295
+
+
+@pytest.mark.parametrize(
+    ("wish", "tier", "because"),
+    [
+        (EXCHANGE, "none", "outcome"),
+        (replace(REFUND, settlement="store_credit"), "none", "settlement"),
+        (replace(REFUND, reason="defective"), "none", "reason"),
+        (REFUND, "gold", "tier"),
+    ],
+)
+def test_a_fee_that_is_waived_is_told_with_what_waives_it(policy, wish, tier, because):
+    found = check(line(), wish, ShopperFacts(tier), policy, DAY_AFTER)
+    assert facts_of(found, "FEE_WAIVED") == {
+        "fee_minor": 295,
+        "currency": "EUR",
+        "because": because,
+    }
+    assert "RETURN_FEE" not in codes(found)
+
+
+def test_a_fee_is_named_in_the_currency_of_the_order(policy):
+    found = check(line(country="NO", currency="NOK"), REFUND, NOBODY, policy, DAY_AFTER)
+    assert facts_of(found, "RETURN_FEE") == {"fee_minor": 3900, "currency": "NOK"}
+    unknown = check(line(currency="SEK"), REFUND, NOBODY, policy, DAY_AFTER)
+    assert not {"RETURN_FEE", "FEE_WAIVED"} & set(codes(unknown))
+
+
+def test_a_shop_without_exchanges_exchanges_nothing_not_even_a_fault():
+    closed = policy_with(exchange={"allowed": False})
+    for reason in (None, "defective"):
+        found = check(line(), replace(EXCHANGE, reason=reason), NOBODY, closed, DAY_AFTER)
+        assert codes(found, "block") == ["EXCHANGE_DISABLED"]
+    assert is_allowed(check(line(), REFUND, NOBODY, closed, DAY_AFTER))
+
+
+def test_a_product_of_one_variant_has_nothing_to_exchange_it_for(policy):
+    single = line(other_variants=0)
+    found = check(single, EXCHANGE, NOBODY, policy, DAY_AFTER)
+    assert codes(found, "block") == ["NO_SIBLING_VARIANT"]
+    assert is_allowed(check(single, REFUND, NOBODY, policy, DAY_AFTER))
+    assert is_allowed(check(line(other_variants=1), EXCHANGE, NOBODY, policy, DAY_AFTER))
+    open_shop = policy_with(exchange={"other_products": True})
+    assert is_allowed(check(single, EXCHANGE, NOBODY, open_shop, DAY_AFTER))
+
+
+@pytest.mark.parametrize(
+    ("limit", "returns", "looks"), [(0, 99, False), (5, 4, False), (5, 5, True)]
+)
+def test_a_colleague_looks_at_shoppers_who_send_back_much(limit, returns, looks):
+    policy = policy_with(review={"many_returns": limit, "many_returns_days": 90})
+    found = check(line(), REFUND, ShopperFacts(recent_returns=returns), policy, DAY_AFTER)
+    assert ("SERIAL_RETURNER" in codes(found, "review")) is looks
+    assert is_allowed(found)
+    if looks:
+        assert facts_of(found, "SERIAL_RETURNER") == {"returns": returns, "days": 90}
+
+
+def test_units_in_a_claim_are_named_by_the_claim(policy):
+    held = line(claimed=1, blocking_document="CL-1004", blocking_state="need_evidence")
+    found = check(held, REFUND, NOBODY, policy, DAY_AFTER)
+    assert codes(found, "block") == ["CLAIM_IN_PROGRESS"]
+    assert facts_of(found, "CLAIM_IN_PROGRESS") == {
+        "document": "CL-1004",
+        "state": "need_evidence",
+    }
+
+
+def test_units_that_are_left_can_come_back_while_others_are_on_their_way(policy):
+    three = line(
+        ARRIVED,
+        ARRIVED,
+        ARRIVED,
+        claimed=1,
+        blocking_rma="RMA-1009",
+        blocking_document="RMA-1009",
+        blocking_state="in_transit",
+    )
+    found = check(three, replace(REFUND, quantity=2), NOBODY, policy, DAY_AFTER)
+    assert is_allowed(found)
+    assert "CLAIM_IN_PROGRESS" in codes(found, "info")
+    over = check(replace(three, blocking_state="closed"), REFUND, NOBODY, policy, DAY_AFTER)
+    assert "CLAIM_IN_PROGRESS" not in codes(over)
+
+
+def test_a_return_that_took_all_units_is_named_with_its_state(policy):
+    gone = line(
+        claimed=1, blocking_rma="RMA-1009", blocking_document="RMA-1009", blocking_state="closed"
+    )
+    found = check(gone, REFUND, NOBODY, policy, DAY_AFTER)
+    assert facts_of(found, "ALREADY_RETURNED") == {
+        "rma_number": "RMA-1009",
+        "document": "RMA-1009",
+        "state": "closed",
+    }
+
+
+def test_countries_without_a_label_use_a_carrier_of_their_own():
+    served = policy_with(return_={"label_countries": ["NL", "DE"]})
+    far = line(country="NO", currency="NOK")
+    found = check(far, REFUND, NOBODY, served, DAY_AFTER)
+    assert facts_of(found, "COUNTRY_NOT_SERVED") == {"country": "NO"}
+    assert "COUNTRY_NOT_SERVED" in codes(found, "info")
+    assert "COUNTRY_NOT_SERVED" not in codes(check(line(), REFUND, NOBODY, served, DAY_AFTER))
+    no_way = policy_with(return_={"label_countries": ["NL"], "methods": ["drop_off"]})
+    assert "COUNTRY_NOT_SERVED" in codes(check(far, REFUND, NOBODY, no_way, DAY_AFTER), "review")
+
+
+@pytest.mark.parametrize(
+    ("country", "needed"),
+    [("NL", False), ("PL", False), ("NO", True), ("GB", True), ("US", True), ("CH", True)],
+)
+def test_papers_are_needed_over_a_customs_border_which_the_eea_has_inside(country, needed):
+    policy = policy_with(return_={"country": "NL"})
+    found = check(line(country=country), REFUND, NOBODY, policy, DAY_AFTER)
+    assert ("CUSTOMS_NEEDED" in codes(found, "info")) is needed
+    at_home = policy_with(return_={"country": country})
+    assert "CUSTOMS_NEEDED" not in codes(
+        check(line(country=country), REFUND, NOBODY, at_home, DAY_AFTER)
+    )
+
+
+def test_a_window_that_is_over_names_what_is_left_a_claim_for_a_fault(policy):
+    found = check(line(), REFUND, NOBODY, policy, DELIVERED + timedelta(days=90))
+    assert facts_of(found, "WINDOW_EXPIRED") == {
+        "last_day": LAST_DAY,
+        "claim_until": date(2028, 5, 31),
+    }
+
+
+def test_what_is_on_its_way_names_the_day_from_which_it_is_overdue(policy):
+    found = check(line(ParcelFacts(DELIVERED, None)), REFUND, NOBODY, policy, DELIVERED)
+    assert facts_of(found, "IN_TRANSIT") == {
+        "shipped_at": DELIVERED,
+        "claim_from": date(2026, 6, 8),
+    }
+
+
+def test_the_right_of_withdrawal_is_named_as_long_as_it_stands_even_in_a_final_sale(policy):
+    sale = line(final_sale=True)
+    found = check(sale, REFUND, NOBODY, policy, DAY_AFTER)
+    assert codes(found, "block") == ["FINAL_SALE"]
+    assert facts_of(found, "WITHDRAWAL_AVAILABLE") == {"until": date(2026, 6, 15)}
+    over = check(sale, REFUND, NOBODY, policy, datetime(2026, 6, 15, 22, tzinfo=timezone.utc))
+    assert "WITHDRAWAL_AVAILABLE" not in codes(over)
+
+
+def test_information_never_stands_in_the_way(policy):
+    found = check(line(country="NO", currency="NOK"), REFUND, NOBODY, policy, DAY_AFTER)
+    assert codes(found, "info") == ["WINDOW_OPEN", "CUSTOMS_NEEDED", "WITHDRAWAL_AVAILABLE"]
+    assert is_allowed(found)
+    weights = [each.severity for each in found]
+    assert weights == sorted(weights, key=("block", "review", "fee", "info").index)

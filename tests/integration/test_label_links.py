@@ -1,0 +1,110 @@
+"""Labels by link: whoever holds a good link gets the paper and the code, and nobody else learns anything."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+
+from returnsdesk.db.session import Database
+from returnsdesk.desk.app import create_app
+from returnsdesk.services import labels, links, return_moves
+from returnsdesk.settings import Settings, load_settings
+from tests.services.sending import approved, change_policy, labelled
+from tests.services.shop import NOW, database, shop
+
+__all__ = ["database", "shop"]
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """One kind of database is enough: what a report and a link change is tested on all with the services."""
+    return f"sqlite:///{tmp_path / 'shop.db'}"
+
+
+@pytest.fixture
+def settings(shop: Database, tmp_path: Path) -> Settings:
+    return load_settings(database_url=shop.url, var_dir=tmp_path / "var", secret_key="x" * 32)
+
+
+@pytest.fixture
+async def client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app(settings, clock=lambda: NOW)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
+        yield client
+    app.state.desk.database.dispose()
+
+
+def link(settings: Settings, rma_number: str, kind: str = "pdf", now=NOW) -> str:
+    return f"/track/{links.token_for(settings, rma_number, now=now)}/label.{kind}"
+
+
+async def test_the_link_in_a_mail_gives_the_label_as_a_file(client, settings, shop):
+    view = labelled(shop)
+
+    answer = await client.get(links.label_url(settings, view.rma_number, now=NOW))
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/pdf"
+    assert answer.headers["content-disposition"] == f'attachment; filename="{view.rma_number}.pdf"'
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.content.startswith(b"%PDF")
+
+
+async def test_the_code_for_the_parcel_shop_is_a_picture(client, settings, shop):
+    view = labelled(shop)
+
+    answer = await client.get(link(settings, view.rma_number, "png"))
+
+    assert answer.headers["content-type"] == "image/png"
+    assert answer.headers["cache-control"] == "no-store"
+    picture = Image.open(BytesIO(answer.content))
+    assert picture.width == picture.height >= 200
+
+
+async def test_every_bad_link_is_refused_alike(client, settings, shop):
+    waits = approved(shop, key="waits")
+    token = links.token_for(settings, waits, now=NOW)
+    others = load_settings(database_url=shop.url, secret_key="y" * 32)
+    bad = [
+        link(settings, waits),
+        link(settings, "RMA-9999"),
+        link(settings, waits, now=NOW - timedelta(days=settings.tracking_link_days)),
+        link(others, waits),
+        f"/track/{token}x/label.pdf",
+        f"/track/{waits}/label.pdf",
+        "/track/x/label.pdf",
+        link(settings, waits, "png"),
+    ]
+
+    answers = [await client.get(path) for path in bad]
+
+    assert {answer.status_code for answer in answers} == {404}
+    assert len({answer.text for answer in answers}) == 1
+    assert waits not in answers[0].text
+
+
+async def test_a_label_that_was_taken_back_is_not_handed_out(client, settings, shop):
+    view = labelled(shop)
+    return_moves.cancel(shop, view.rma_number, actor="shopper", now=NOW)
+
+    assert (await client.get(link(settings, view.rma_number))).status_code == 404
+
+
+async def test_a_parcel_that_is_fetched_has_no_code_for_the_shop(client, settings, shop):
+    change_policy(shop, methods=["drop_off", "pick_up"])
+    rma = approved(shop)
+    labels.choose_method(
+        shop, rma, "pick_up", (NOW + timedelta(days=1)).date(), actor="shopper", now=NOW
+    )
+    labels.issue_label(shop, rma, actor="agent x", now=NOW)
+
+    assert (await client.get(link(settings, rma, "png"))).status_code == 404
+    assert (await client.get(link(settings, rma))).status_code == 200
