@@ -37,4 +37,3 @@ def find_remedy(text: str) -> str | None:
 def has_no_photo(text: str) -> bool:
     """Whether a message says that there will be no photo."""
     return bool(read(text[:LONGEST_TEXT]).signals("no_photo"))
-

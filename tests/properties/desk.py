@@ -49,6 +49,10 @@ class Desk(RuleBasedStateMachine):
 
     @initialize(plan=shop_plans)
     def open_shop(self, plan: ShopPlan) -> None:
+        """Before anything else."""
+        self._open(plan)
+
+    def _open(self, plan: ShopPlan) -> None:
         self.plan = plan
         self.lines = line_ids(plan)
         with self.shop.database.write() as session:

@@ -497,6 +497,7 @@ def test_before_the_goods_are_back_it_becomes_an_ordinary_return(shop):
     arrive(shop, view.rma_number)
     # The units of one item are one line now.
     inspect(shop, view.rma_number, SHIRTS, 2)
+    assert find(shop, view.rma_number).exchange.status == "released"
     assert (
         refunds.start(shop, view.rma_number, actor=AGENT, now=NOW).refunds[0].amount_minor == 6667
     )

@@ -1,6 +1,8 @@
 """What moves a return along: each command does its own, again changes nothing, and the wrong state is refused."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -80,7 +82,7 @@ def expired(shop, request=None):
     return view.rma_number
 
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., Any]] = {
     "approve": return_moves.approve,
     "decline": lambda shop, rma, **who: return_moves.decline(shop, rma, "x", "No.", **who),
     "record_scan": return_moves.record_scan,
@@ -95,7 +97,7 @@ COMMANDS = {
     "reopen": reopening.reopen,
     "inspect": lambda shop, rma, **who: inspections.inspect_line(shop, rma, SHIRTS, 1, "A", **who),
 }
-AT = {
+AT: dict[str, Callable[..., str]] = {
     "requested": waiting,
     "approved": lambda shop: create(shop).rma_number,
     "in_transit": travelling,
