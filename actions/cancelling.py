@@ -6,14 +6,13 @@ from actions.chosen_return import (
     items_text,
     named_among,
     of_number,
-    say_number_unknown,
     standings_of,
     take_return,
     which_return,
 )
-from actions.identity import ask_identity_for, needs_identity
+from actions.owners_action import OwnersAction
 from actions.tasks import Events, Question, State, Task, start, take_yes_or_no, yes_or_no
-from actions.turn import DeskAction, Turn, database, handover_button, offer
+from actions.turn import Turn, database, handover_button, offer
 from returnsdesk import formatting
 from returnsdesk.domain import states, windows
 from returnsdesk.services import return_moves
@@ -69,19 +68,15 @@ class CancelTask(Task):
         return []
 
 
-class ActionReturnsCancel(DeskAction):
+class ActionReturnsCancel(OwnersAction):
     """Cancel my return."""
 
     def name(self) -> str:
         """Rasa's name for it."""
         return "action_returns_cancel"
 
-    def answer(self, turn: Turn) -> Events:
+    def tell(self, turn: Turn) -> Events:
         """Begin with the return that is named or the only one; say so when there is none to cancel."""
-        if needs_identity(turn):
-            return ask_identity_for(self.name())
-        if say_number_unknown(turn):
-            return []
         named = named_among(turn, standings_of(turn))
         possible = cancellable(turn)
         chosen = named if len(named) == 1 else possible if len(possible) == 1 else []

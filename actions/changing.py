@@ -11,12 +11,11 @@ from actions.chosen_return import (
     items_text,
     named_among,
     of_number,
-    say_number_unknown,
     standings_of,
     take_return,
     which_return,
 )
-from actions.identity import ask_identity_for, needs_identity
+from actions.owners_action import OwnersAction
 from actions.sending import SendingTask
 from actions.tasks import (
     Events,
@@ -28,7 +27,7 @@ from actions.tasks import (
     take_yes_or_no,
     yes_or_no,
 )
-from actions.turn import Button, DeskAction, Turn, database, handover_button, offer
+from actions.turn import Button, Turn, database, handover_button, offer
 from returnsdesk import formatting
 from returnsdesk.domain import states
 from returnsdesk.domain.variants import match_variant
@@ -181,21 +180,21 @@ class ChooseAgainTask(Task):
         return []
 
 
-class ActionReturnsChange(DeskAction):
+class ActionReturnsChange(OwnersAction):
     """Change something about a registered return."""
 
     def name(self) -> str:
         """Rasa's name for it."""
         return "action_returns_change"
 
-    def answer(self, turn: Turn) -> Events:
+    def pressed(self, turn: Turn) -> Events | None:
+        """The choice of another replacement."""
+        if turn.choice is None or not turn.choice.startswith("choose_again:"):
+            return None
+        return choose_again_of(turn, turn.choice.partition(":")[2])
+
+    def tell(self, turn: Turn) -> Events:
         """Begin with the return that is named or the only one; one whose replacement is gone comes first."""
-        if needs_identity(turn):
-            return ask_identity_for(self.name())
-        if turn.choice is not None and turn.choice.startswith("choose_again:"):
-            return choose_again_of(turn, turn.choice.partition(":")[2])
-        if say_number_unknown(turn):
-            return []
         found = standings_of(turn)
         named = named_among(turn, found)
         waiting = [each for each in named or found if is_to_choose_again(each)]

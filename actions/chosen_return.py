@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from actions.page import items_on_page
 from actions.tasks import Question, State, stop_button
 from actions.turn import Button, Turn, database
 from returnsdesk import formatting
@@ -34,6 +35,15 @@ def standings_of(turn: Turn) -> list[Standing]:
 
 
 def named_among(turn: Turn, found: list[Standing]) -> list[Standing]:
+    """The returns that the message names, otherwise those of what the shop's page shows."""
+    named = _named_in_words(turn, found)
+    if named or not found:
+        return named
+    shown = {item.order_line_id for item in items_on_page(turn)}
+    return [each for each in found if shown & set(each.order_line_ids)]
+
+
+def _named_in_words(turn: Turn, found: list[Standing]) -> list[Standing]:
     """The returns that the message names: by their number, by their order's, or by an item in them."""
     numbers = mentioned(turn, "order_number")
     by_number = [
@@ -53,9 +63,9 @@ def named_among(turn: Turn, found: list[Standing]) -> list[Standing]:
 
 
 def orders_of_named_items(turn: Turn) -> set[str]:
-    """Numbers of the orders that hold an item which the message names."""
+    """Numbers of the orders that hold an item which the message names, otherwise of those that the page shows."""
     if not find_products(read(turn.text)):
-        return set()
+        return {item.order_number for item in items_on_page(turn)}
     with database().read() as session:
         scope = identity.scope_of(session, turn.conversation_id, turn.now)
         items = orders.items_of(session, scope, turn.language, turn.now) if scope else []
@@ -116,7 +126,7 @@ def take_return(turn: Turn, state: State, choice: str | None, among: list[Standi
     if kind == "return":
         named = [each for each in among if each.document.rma_number == value]
     else:
-        named = named_among(turn, among)
+        named = _named_in_words(turn, among)
     if len(named) != 1:
         return False
     state["rma_number"] = named[0].document.rma_number

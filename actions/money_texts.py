@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Any
-
 from actions.turn import Turn, database
-from returnsdesk import formatting
+from returnsdesk import formatting, outcome_words
 from returnsdesk.domain import states, windows
 from returnsdesk.services.credits import COUPON, of_order
 from returnsdesk.services.status import Standing
-
-# Ways of paying back that have a text of their own.
-WAYS = ("card", "paypal", "gift_card", "invoice", "store_credit")
 
 
 def money_texts(turn: Turn, standing: Standing) -> list[str]:
@@ -20,7 +14,7 @@ def money_texts(turn: Turn, standing: Standing) -> list[str]:
     texts = []
     for refund in standing.document.refunds:
         amount = formatting.money(refund.amount_minor, refund.currency, turn.language)
-        ways = formatting.enumeration([_way(turn, part) for part in refund.parts], turn.language)
+        ways = outcome_words.ways_back(refund.parts, turn.language)
         if refund.settled_at is None:
             key = {
                 states.REFUND_PENDING_AT_PROVIDER: "refunds_status_pending",
@@ -29,28 +23,14 @@ def money_texts(turn: Turn, standing: Standing) -> list[str]:
             texts.append(turn.label(key, amount=amount, ways=ways))
         elif standing.money_from and standing.money_to:
             paid_on = windows.local_date(refund.settled_at, standing.document.country)
+            paid = outcome_words.Paid(paid_on, standing.money_from, standing.money_to)
+            is_overdue = standing.is_money_overdue
             texts.append(
-                turn.label(
-                    _settled_key(standing, paid_on),
-                    amount=amount,
-                    ways=ways,
-                    paid_on=formatting.day(paid_on, turn.language),
-                    money_from=formatting.day(standing.money_from, turn.language),
-                    money_to=formatting.day(standing.money_to, turn.language),
-                )
+                outcome_words.paid_back(amount, ways, paid, turn.language, is_overdue=is_overdue)
             )
-        if refund.breakdown.get("fee_minor"):
-            fee = formatting.money(refund.breakdown["fee_minor"], refund.currency, turn.language)
-            texts.append(turn.label("refunds_status_fee", fee=fee))
+        if fee_minor := refund.breakdown.get("fee_minor"):
+            texts.append(outcome_words.fee_taken_off(fee_minor, refund.currency, turn.language))
     return [*texts, *_credit_texts(turn, standing), *_rejection_texts(turn, standing)]
-
-
-def _settled_key(standing: Standing, paid_on: date) -> str:
-    if standing.money_to == paid_on:
-        return "refunds_status_settled_at_once"
-    return (
-        "refunds_status_settled_overdue" if standing.is_money_overdue else "refunds_status_settled"
-    )
 
 
 def _rejection_texts(turn: Turn, standing: Standing) -> list[str]:
@@ -100,11 +80,3 @@ def _credit_texts(turn: Turn, standing: Standing) -> list[str]:
         )
         for each in issued
     ]
-
-
-def _way(turn: Turn, part: Any) -> str:
-    """How a part of the money goes back: "your card ending in 4242"."""
-    if part.kind == "credit_card" and part.last_four:
-        return turn.label("label_payment_credit_card", last_four=part.last_four)
-    kind = {"credit_card": "card"}.get(part.kind, part.kind)
-    return turn.label(f"label_payment_{kind if kind in WAYS else 'other'}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actions import wording
+from actions.page import items_on_page
 from actions.turn import DeskAction, Turn, at_hand, database
 from returnsdesk import formatting
 from returnsdesk.domain.eligibility import BLOCK, FAULT_REASONS
@@ -31,14 +32,16 @@ class ActionPolicyWindow(DeskAction):
         named = _say_named_items(turn)
         if named is not None:
             return named
+        shown = items_on_page(turn)
+        events = _say_items(turn, shown)
         window = policies.active_policy().window
         turn.say(
             "policy_window", return_days=window.return_days, exchange_days=window.exchange_days
         )
-        dated = _items_with_last_day(turn)
+        dated = [] if shown else _items_with_last_day(turn)
         if dated:
             turn.say_text("\n".join([turn.label("policy_last_days_head"), *dated]))
-        return []
+        return events
 
 
 class ActionPolicyCost(DeskAction):
@@ -108,6 +111,7 @@ class ActionPolicyExclusions(DeskAction):
         named = _say_named_items(turn)
         if named is not None:
             return named
+        events = _say_items(turn, items_on_page(turn))
         rules = policies.active_policy().exclusions
         excluded = [
             turn.label(f"label_excluded_{name}")
@@ -123,7 +127,7 @@ class ActionPolicyExclusions(DeskAction):
         else:
             listed = formatting.enumeration(excluded, turn.language)
             turn.say("policy_exclusions", excluded=listed)
-        return []
+        return events
 
 
 def _items_with_last_day(turn: Turn) -> list[str]:
@@ -148,7 +152,7 @@ def _dated(turn: Turn, item: ItemView) -> str:
 
 
 def _say_named_items(turn: Turn) -> list[dict[str, Any]] | None:
-    """Answer for the shopper's own items that the question names, and keep a single one; None when it names none."""
+    """Answer for the shopper's own items that the question names; None when it names none."""
     with database().read() as session:
         scope = identity.scope_of(session, turn.conversation_id, turn.now)
         items = orders.items_of(session, scope, turn.language, turn.now) if scope else []
@@ -158,7 +162,12 @@ def _say_named_items(turn: Turn) -> list[dict[str, Any]] | None:
     named = [each for each in items if match.is_about_items and each.order_line_id in match.keys]
     if not named or len(named) == len(items) > 1:
         return None
-    for item in named[:MOST_ITEMS]:
+    return _say_items(turn, named)
+
+
+def _say_items(turn: Turn, items: list[ItemView]) -> list[dict[str, Any]]:
+    """Say of each item until when it can come back or why not, and keep a single one."""
+    for item in items[:MOST_ITEMS]:
         blocks = [finding for finding in item.findings if finding.severity == BLOCK]
         if blocks:
             wording.say_not_returnable(turn, item, blocks[0].code, blocks[0].facts)
@@ -168,7 +177,7 @@ def _say_named_items(turn: Turn) -> list[dict[str, Any]] | None:
                 or turn.label("policy_window_not_begun", item=wording.item_text(item)),
                 buttons=[wording.start_button(turn)],
             )
-    return [at_hand(named[0].order_line_id)] if len(named) == 1 else []
+    return [at_hand(items[0].order_line_id)] if len(items) == 1 else []
 
 
 def _free_cases(turn: Turn, policy: Policy) -> list[str]:

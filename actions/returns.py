@@ -50,6 +50,9 @@ class ActionReturnsBegin(DeskAction):
             at_hand = item_at_hand(turn)
             if at_hand is not None:
                 wish["item"] = at_hand
+            if turn.page:
+                # Kept, because identity may come between the words and what they mean.
+                wish["page"] = turn.page
             drafts.start(database(), turn.conversation_id, wish, now=turn.now)
         if needs_identity(turn):
             return ask_identity_for(BEGIN)

@@ -10,12 +10,11 @@ from actions.chosen_return import (
     items_text,
     named_among,
     of_number,
-    say_number_unknown,
     standings_of,
     take_return,
     which_return,
 )
-from actions.identity import ask_identity_for, needs_identity
+from actions.owners_action import OwnersAction
 from actions.tasks import (
     Events,
     Question,
@@ -26,7 +25,7 @@ from actions.tasks import (
     take_yes_or_no,
     yes_or_no,
 )
-from actions.turn import Button, DeskAction, Turn, database, handover_button, offer, settings
+from actions.turn import Button, Turn, database, handover_button, offer, settings
 from returnsdesk import formatting
 from returnsdesk.domain import states, windows
 from returnsdesk.domain.pick_up import pick_up_days
@@ -112,22 +111,22 @@ class SendingTask(Task):
         return []
 
 
-class ActionReturnsLabel(DeskAction):
+class ActionReturnsLabel(OwnersAction):
     """My label, no printer, where to hand the parcel in, pick-up."""
 
     def name(self) -> str:
         """Rasa's name for it."""
         return "action_returns_label"
 
-    def answer(self, turn: Turn) -> Events:
+    def pressed(self, turn: Turn) -> Events | None:
+        """Another way of sending a return."""
+        if turn.choice is None or not turn.choice.startswith("sending:"):
+            return None
+        _, number, method = turn.choice.split(":")
+        return start(turn, SendingTask(), {"rma_number": number, "method": method})
+
+    def tell(self, turn: Turn) -> Events:
         """The label of each open return with the other ways of sending it; what to expect where there is none."""
-        if needs_identity(turn):
-            return ask_identity_for(self.name())
-        if turn.choice is not None and turn.choice.startswith("sending:"):
-            _, number, method = turn.choice.split(":")
-            return start(turn, SendingTask(), {"rma_number": number, "method": method})
-        if say_number_unknown(turn):
-            return []
         found = [
             each for each in standings_of(turn) if each.document.status not in states.RETURN_ENDED
         ]

@@ -6,7 +6,12 @@ from typing import Any
 
 from actions.turn import Button, DeskAction, Turn, database, handover_button, offer
 from returnsdesk.services import policies
-from returnsdesk.services.size_charts import SizeChart, charts_named, products_with_chart
+from returnsdesk.services.size_charts import (
+    SizeChart,
+    charts_named,
+    charts_shown,
+    products_with_chart,
+)
 
 MOST_CHARTS = 2
 MOST_CHOICES = 6
@@ -20,12 +25,14 @@ class ActionSizesAdvice(DeskAction):
         return "action_sizes_advice"
 
     def answer(self, turn: Turn) -> list[dict[str, Any]]:
-        """The chart and what happens if it does not fit; otherwise the products that have a chart."""
+        """The chart and what happens if it does not fit; otherwise the products that have one."""
         text = turn.text
         if turn.choice is not None and turn.choice.startswith("chart:"):
             text = turn.choice.partition(":")[2]
         with database().read() as session:
-            found = charts_named(session, text, turn.language)
+            found = charts_named(session, text, turn.language) or charts_shown(
+                session, text, turn.page, turn.language
+            )
             names = products_with_chart(session, turn.language, MOST_CHOICES)
         if not found and not names:
             turn.say("handover_offer", buttons=[handover_button(turn)])

@@ -12,13 +12,12 @@ from actions.chosen_return import (
     name_in,
     named_among,
     orders_of_named_items,
-    say_number_unknown,
     standings_of,
 )
 from actions.claim_status import say_claims
-from actions.identity import ask_identity_for, needs_identity
 from actions.money_texts import breakdown_texts, money_texts
-from actions.turn import MEANT, Button, DeskAction, Turn, database, handover_button, offer, settings
+from actions.owners_action import OwnersAction
+from actions.turn import MEANT, Button, Turn, database, handover_button, offer, settings
 from returnsdesk import formatting
 from returnsdesk.domain import states, windows
 from returnsdesk.domain.claim_words import find_claim_type
@@ -29,31 +28,27 @@ from returnsdesk.services.status import Standing
 MOST_REPORTED = 3
 
 
-class ActionRefundsStatus(DeskAction):
+class ActionRefundsStatus(OwnersAction):
     """Where is my refund?"""
 
     def name(self) -> str:
         """Rasa's name for it."""
         return "action_refunds_status"
 
-    def answer(self, turn: Turn) -> list[dict[str, Any]]:
+    def tell(self, turn: Turn) -> list[dict[str, Any]]:
         """Every return that money is or was owed for, open ones first."""
-        return _report(turn, self.name(), _owes_money, "refunds_none")
+        return _report(turn, _owes_money, "refunds_none")
 
 
-class ActionRefundsAmount(DeskAction):
+class ActionRefundsAmount(OwnersAction):
     """Why did I get less than I paid?"""
 
     def name(self) -> str:
         """Rasa's name for it."""
         return "action_refunds_amount"
 
-    def answer(self, turn: Turn) -> list[dict[str, Any]]:
+    def tell(self, turn: Turn) -> list[dict[str, Any]]:
         """The latest refund, or the one named, with what makes up its amount."""
-        if needs_identity(turn):
-            return ask_identity_for(self.name())
-        if say_number_unknown(turn):
-            return []
         paid = [each for each in standings_of(turn) if each.document.refunds]
         named = named_among(turn, paid)
         if not paid:
@@ -64,48 +59,43 @@ class ActionRefundsAmount(DeskAction):
         return []
 
 
-class ActionReturnsStatus(DeskAction):
+class ActionReturnsStatus(OwnersAction):
     """Has my return arrived?"""
 
     def name(self) -> str:
         """Rasa's name for it."""
         return "action_returns_status"
 
-    def answer(self, turn: Turn) -> list[dict[str, Any]]:
+    def tell(self, turn: Turn) -> list[dict[str, Any]]:
         """Every return, open ones first."""
-        return _report(turn, self.name(), lambda standing: True, "returns_none")
+        return _report(turn, lambda standing: True, "returns_none")
 
 
-class ActionExchangesStatus(DeskAction):
+class ActionExchangesStatus(OwnersAction):
     """Where is my exchanged item?"""
 
     def name(self) -> str:
         """Rasa's name for it."""
         return "action_exchanges_status"
 
-    def answer(self, turn: Turn) -> list[dict[str, Any]]:
+    def tell(self, turn: Turn) -> list[dict[str, Any]]:
         """Every exchange with its return leg and its outbound leg."""
         return _report(
             turn,
-            self.name(),
             lambda standing: standing.document.exchange is not None,
             "exchanges_none",
         )
 
 
-class ActionOrdersStatus(DeskAction):
+class ActionOrdersStatus(OwnersAction):
     """Where is my parcel?"""
 
     def name(self) -> str:
         """Rasa's name for it."""
         return "action_orders_status"
 
-    def answer(self, turn: Turn) -> list[dict[str, Any]]:
+    def tell(self, turn: Turn) -> list[dict[str, Any]]:
         """The latest orders with their parcels."""
-        if needs_identity(turn):
-            return ask_identity_for(self.name())
-        if say_number_unknown(turn):
-            return []
         with database().read() as session:
             scope = identity.scope_of(session, turn.conversation_id, turn.now)
             found = orders.orders_of(session, scope, turn.now, turn.language) if scope else []
@@ -122,12 +112,8 @@ class ActionOrdersStatus(DeskAction):
 
 
 def _report(
-    turn: Turn, action: str, is_relevant: Callable[[Standing], bool], none_key: str
+    turn: Turn, is_relevant: Callable[[Standing], bool], none_key: str
 ) -> list[dict[str, Any]]:
-    if needs_identity(turn):
-        return ask_identity_for(action)
-    if say_number_unknown(turn):
-        return []
     relevant = _narrowed(turn, [each for each in standings_of(turn) if is_relevant(each)])
     has_claims = say_claims(turn)
     if not relevant and has_claims:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from anyio.to_thread import run_sync
@@ -12,7 +13,7 @@ from starlette.routing import Route
 from returnsdesk.clients.labels_pdf import qr_png
 from returnsdesk.db.session import Database
 from returnsdesk.desk.context import desk_of
-from returnsdesk.desk.refusals import Refusal
+from returnsdesk.desk.tracking import no_label_page, no_return_page
 from returnsdesk.services import labels, links
 from returnsdesk.services.labels import LabelFile
 
@@ -26,6 +27,8 @@ _HEADERS: Final = {
 async def label_paper(request: Request) -> Response:
     """GET /track/{token}/label.pdf: the label of the return that the link opens, to be kept as a file."""
     label = await _label(request)
+    if isinstance(label, Response):
+        return label
     name = f'attachment; filename="{label.rma_number}.pdf"'
     return Response(
         label.pdf, media_type="application/pdf", headers={**_HEADERS, "Content-Disposition": name}
@@ -35,8 +38,10 @@ async def label_paper(request: Request) -> Response:
 async def label_picture(request: Request) -> Response:
     """GET /track/{token}/label.png: the QR code that a parcel shop scans, where the carrier does so."""
     label = await _label(request)
+    if isinstance(label, Response):
+        return label
     if label.qr_text is None:
-        raise Refusal(404, "not_found")
+        return no_label_page(request)
     picture = await run_sync(qr_png, label.qr_text)
     return Response(picture, media_type="image/png", headers=_HEADERS)
 
@@ -47,19 +52,17 @@ routes = [
 ]
 
 
-async def _label(request: Request) -> LabelFile:
-    """The label; a link that is forged or has run out, and a return without a label, are refused alike."""
+async def _label(request: Request) -> LabelFile | Response:
+    """The label, or a page with status 404 on how to go on: without one, or for a link that opens nothing."""
     desk = desk_of(request)
     token = request.path_params["token"]
     rma_number = links.rma_number_in(desk.settings, token, now=desk.clock())
     if rma_number is None:
-        raise Refusal(404, "not_found")
-    label = await run_sync(_find, desk.database, rma_number)
-    if label is None:
-        raise Refusal(404, "not_found")
-    return label
+        return no_return_page(request)
+    label = await run_sync(_find, desk.database, rma_number, desk.clock())
+    return label or no_label_page(request)
 
 
-def _find(database: Database, rma_number: str) -> LabelFile | None:
+def _find(database: Database, rma_number: str, now: datetime) -> LabelFile | None:
     with database.read() as session:
-        return labels.label_of(session, rma_number)
+        return labels.label_of(session, rma_number, now=now)

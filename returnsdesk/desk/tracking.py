@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -40,32 +40,29 @@ async def tracking_page(request: Request) -> Response:
     token = request.path_params["token"]
     now = desk.clock()
     rma_number = links.rma_number_in(desk.settings, token, now=now)
-    asked = known_language(request.query_params.get("lang"))
-    fallback = (
-        preferred_language(request.headers.get("accept-language", ""))
-        or desk.settings.default_language
-    )
+    asked, fallback = _languages(request)
     found = await run_sync(_find, desk, rma_number, asked, fallback) if rma_number else None
-    language = found.language if found else asked or fallback
-    brand = {
-        "shop_name": desk.settings.shop_name,
-        "logo_url": desk.settings.brand_logo_url,
-        "shop_url": "/shop" if desk.settings.demo_mode else None,
-        "language": language,
-        "languages": LANGUAGE_NAMES,
-    }
     if found is None:
-        words = tracking_words.for_no_return(language)
-        shown = {**brand, "page": words, "contact": desk.settings.mail_from}
-        headers = _headers([desk.settings.brand_logo_url])
-        return templates.TemplateResponse(request, "tracking_gone.html", shown, 404, headers)
+        return no_return_page(request)
     page = tracking_words.for_return(found)
     pictures = [item["image"] for item in page["items"]]
     return templates.TemplateResponse(
         request,
         "tracking.html",
-        {**brand, "page": page, "label_url": f"/track/{token}/label"},
+        {**_brand(desk, found.language), "page": page, "label_url": f"/track/{token}/label"},
         headers=_headers([desk.settings.brand_logo_url, *pictures]),
+    )
+
+
+def no_return_page(request: Request) -> Response:
+    """How to go on from a link that is forged or has run out; status 404."""
+    return _gone_page(request, tracking_words.for_no_return)
+
+
+def no_label_page(request: Request) -> Response:
+    """How to go on where a good link leads to no label: not made yet, taken back or run out; status 404."""
+    return _gone_page(
+        request, tracking_words.for_no_label, return_url=f"/track/{request.path_params['token']}"
     )
 
 
@@ -81,6 +78,39 @@ routes = [
     Route("/track/{token}", tracking_page, methods=["GET"]),
     Route("/tracking.css", style, methods=["GET"]),
 ]
+
+
+def _gone_page(
+    request: Request, words: Callable[[str], dict[str, Any]], return_url: str | None = None
+) -> Response:
+    desk = desk_of(request)
+    asked, fallback = _languages(request)
+    language = asked or fallback
+    shown = {
+        **_brand(desk, language),
+        "page": words(language),
+        "contact": desk.settings.mail_from,
+        "return_url": return_url,
+    }
+    headers = _headers([desk.settings.brand_logo_url])
+    return templates.TemplateResponse(request, "tracking_gone.html", shown, 404, headers)
+
+
+def _languages(request: Request) -> tuple[str | None, str]:
+    """The language that the address asks for, and the one to take when nothing says better."""
+    preferred = preferred_language(request.headers.get("accept-language", ""))
+    asked = known_language(request.query_params.get("lang"))
+    return asked, preferred or desk_of(request).settings.default_language
+
+
+def _brand(desk: Desk, language: str) -> dict[str, Any]:
+    return {
+        "shop_name": desk.settings.shop_name,
+        "logo_url": desk.settings.brand_logo_url,
+        "shop_url": "/shop" if desk.settings.demo_mode else None,
+        "language": language,
+        "languages": LANGUAGE_NAMES,
+    }
 
 
 def _find(desk: Desk, rma_number: str, asked: str | None, fallback: str) -> Tracking | None:

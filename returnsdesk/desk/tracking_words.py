@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from returnsdesk import formatting
+from returnsdesk import formatting, outcome_words
 from returnsdesk.domain import states, windows
 from returnsdesk.services import tracking
 from returnsdesk.services.tracking import Stage, Tracking
-from returnsdesk.services.views import RefundPartView, RefundView, ReturnLineView
+from returnsdesk.services.views import RefundView, ReturnLineView
 from returnsdesk.texts import render
 
 _HEADINGS = (
@@ -28,8 +28,6 @@ _HEADINGS = (
     "qr_name",
     "carrier",
 )
-# Ways of paying back that have a text of their own.
-_WAYS = ("card", "paypal", "gift_card", "invoice", "store_credit")
 
 
 def for_return(found: Tracking) -> dict[str, Any]:
@@ -42,6 +40,14 @@ def for_no_return(language: str) -> dict[str, Any]:
     names = ("gone_text", "gone_contact", "shop", "languages")
     words = {name: render(f"tracking_{name}", language) for name in names}
     return {"title": render("tracking_gone_title", language), "words": words}
+
+
+def for_no_label(language: str) -> dict[str, Any]:
+    """What the page says when a good link leads to no label."""
+    names = {"gone_text": "no_label_text", "to_return": "no_label_to_return"}
+    texts = {name: render(f"tracking_{key}", language) for name, key in names.items()}
+    words = {**for_no_return(language)["words"], **texts}
+    return {"title": render("tracking_no_label_title", language), "words": words}
 
 
 class _Words:
@@ -193,43 +199,23 @@ class _Words:
             return [text for refund in document.refunds for text in self._refund(refund)]
         if expected is None:
             return []
-        texts = [self._text("money_expected", amount=self._amount(expected))]
-        if document.fee_minor:
-            texts.append(self._text("money_expected_fee", fee=self._amount(document.fee_minor)))
-        way = "store_credit" if document.settlement == "store_credit" else "original"
-        return [*texts, self._text(f"money_way_{way}")]
+        return outcome_words.expected_back(
+            expected, document.fee_minor, document.currency, document.settlement, self._language
+        )
 
     def _refund(self, refund: RefundView) -> list[str]:
         amount = formatting.money(refund.amount_minor, refund.currency, self._language)
-        ways = formatting.enumeration([self._way(part) for part in refund.parts], self._language)
+        ways = outcome_words.ways_back(refund.parts, self._language)
         texts = []
         if refund.settled_at is None:
             texts.append(render("refunds_status_sending", self._language, amount=amount, ways=ways))
         elif self._standing.money_from and self._standing.money_to:
             paid_on = windows.local_date(refund.settled_at, self._document.country)
-            is_at_once = self._standing.money_to == paid_on
-            key = "refunds_status_settled_at_once" if is_at_once else "refunds_status_settled"
-            texts.append(
-                render(
-                    key,
-                    self._language,
-                    amount=amount,
-                    ways=ways,
-                    paid_on=self._day(paid_on),
-                    money_from=self._day(self._standing.money_from),
-                    money_to=self._day(self._standing.money_to),
-                )
-            )
-        if refund.breakdown.get("fee_minor"):
-            fee = formatting.money(refund.breakdown["fee_minor"], refund.currency, self._language)
-            texts.append(render("refunds_status_fee", self._language, fee=fee))
+            paid = outcome_words.Paid(paid_on, self._standing.money_from, self._standing.money_to)
+            texts.append(outcome_words.paid_back(amount, ways, paid, self._language))
+        if fee_minor := refund.breakdown.get("fee_minor"):
+            texts.append(outcome_words.fee_taken_off(fee_minor, refund.currency, self._language))
         return texts
-
-    def _way(self, part: RefundPartView) -> str:
-        if part.kind == "credit_card" and part.last_four:
-            return render("label_payment_credit_card", self._language, last_four=part.last_four)
-        kind = {"credit_card": "card"}.get(part.kind, part.kind)
-        return render(f"label_payment_{kind if kind in _WAYS else 'other'}", self._language)
 
     def _exchange(self) -> str:
         exchange = self._document.exchange
@@ -240,9 +226,12 @@ class _Words:
             for line in self._document.lines
             if line.new_options is not None
         ]
-        items = formatting.enumeration(wanted, self._language)
-        day = self._day_of(exchange.shipped_at)
-        return self._text(f"exchange_{exchange.status}", items=items, day=day)
+        shipped_on = (
+            windows.local_date(exchange.shipped_at, self._document.country)
+            if exchange.shipped_at
+            else None
+        )
+        return outcome_words.replacement_stands(exchange.status, wanted, shipped_on, self._language)
 
     def _pay(self) -> dict[str, str] | None:
         due = self._found.to_pay

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
+from typing import TypeVar
+
+from sqlalchemy.orm import Session
 
 from returnsdesk.db.session import Database
 from returnsdesk.jobs.context import JobContext, Timer
@@ -13,6 +16,8 @@ from returnsdesk.services import deadlines, return_moves
 from returnsdesk.services.errors import ServiceError
 
 logger = logging.getLogger(__name__)
+
+Due = TypeVar("Due")
 
 
 def timers(context: JobContext) -> list[Timer]:
@@ -30,60 +35,50 @@ def timers(context: JobContext) -> list[Timer]:
 
 def remind_to_post(database: Database, *, now: datetime) -> None:
     """Remind shoppers whose parcel is not posted yet."""
-    with database.read() as session:
-        due = deadlines.reminders_due(session, now)
-    for reminder in due:
-        _unless_moved_on(partial(deadlines.remind, database, reminder, now=now))
+    _for_each_due(database, deadlines.reminders_due, deadlines.remind, now)
 
 
 def expire_overdue_returns(database: Database, *, now: datetime) -> None:
     """End the returns that were not posted in time."""
-    with database.read() as session:
-        overdue = return_moves.overdue(session, now)
-    for rma_number in overdue[: deadlines.PER_LOOK]:
-        _unless_moved_on(partial(return_moves.expire, database, rma_number, now=now))
+    _for_each_due(database, return_moves.overdue, return_moves.expire, now)
 
 
 def report_lost_parcels(database: Database, *, now: datetime) -> None:
     """Have parcels traced that no carrier has reported for long."""
-    with database.read() as session:
-        silent = return_moves.unheard_of(session, now)
-    for rma_number in silent[: deadlines.PER_LOOK]:
-        command = partial(return_moves.report_lost, database, rma_number, actor="system", now=now)
-        _unless_moved_on(command)
+    report = partial(return_moves.report_lost, actor="system")
+    _for_each_due(database, return_moves.unheard_of, report, now)
 
 
 def report_late_inspections(database: Database, *, now: datetime) -> None:
     """Own up to a promise that was not kept, and have a person see to the parcel."""
-    with database.read() as session:
-        late = deadlines.late_inspections(session, now)
-    for rma_number in late:
-        _unless_moved_on(partial(deadlines.report_late_inspection, database, rma_number, now=now))
+    _for_each_due(database, deadlines.late_inspections, deadlines.report_late_inspection, now)
 
 
 def report_late_reviews(database: Database, *, now: datetime) -> None:
     """Make requests urgent that wait for a look for too long."""
-    with database.read() as session:
-        late = deadlines.late_reviews(session, now)
-    for rma_number in late:
-        _unless_moved_on(partial(deadlines.report_late_review, database, rma_number, now=now))
+    _for_each_due(database, deadlines.late_reviews, deadlines.report_late_review, now)
 
 
 def report_withdrawals_to_pay(database: Database, *, now: datetime) -> None:
     """Have withdrawals paid back before the law's last day."""
-    with database.read() as session:
-        due = deadlines.withdrawals_to_pay(session, now)
-    for number in due:
-        _unless_moved_on(partial(deadlines.report_withdrawal_due, database, number, now=now))
+    _for_each_due(database, deadlines.withdrawals_to_pay, deadlines.report_withdrawal_due, now)
 
 
 def _timer(look: Callable[..., None], database: Database) -> Timer:
     return lambda now: look(database, now=now)
 
 
-def _unless_moved_on(command: Callable[[], object]) -> None:
-    """Run a command on what a look found due; it may have been scanned, cancelled or done since."""
-    try:
-        command()
-    except ServiceError as error:
-        logger.info("a deadline no longer applied: %s", error)
+def _for_each_due(
+    database: Database,
+    find: Callable[[Session, datetime], Sequence[Due]],
+    command: Callable[..., object],
+    now: datetime,
+) -> None:
+    """Run a command on what a look finds due; each may have been scanned, cancelled or done since."""
+    with database.read() as session:
+        found = find(session, now)
+    for due in found[: deadlines.PER_LOOK]:
+        try:
+            command(database, due, now=now)
+        except ServiceError as error:
+            logger.info("a deadline no longer applied: %s", error)

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
 from urllib.parse import urlsplit
 
-from returnsdesk import formatting
+from returnsdesk import formatting, outcome_words
 from returnsdesk.services.notice_facts import (
     Credit,
     Item,
     NoticeFacts,
     PaidBack,
     Replacement,
-    WayBack,
 )
 from returnsdesk.services.tracking import Tracking
 from returnsdesk.texts import render
-
-# Ways of paying back that have a text of their own.
-_WAYS: Final = ("card", "paypal", "gift_card", "invoice", "store_credit")
 
 
 def one_line(text: str) -> str:
@@ -75,25 +70,15 @@ def total(refunds: Iterable[PaidBack], language: str) -> str:
 
 def refund(found: PaidBack, language: str) -> Iterator[str]:
     """How much goes back which way, when it shows, what was taken off, and the codes of credit."""
-    facts = {
-        "amount": formatting.money(found.amount_minor, found.currency, language),
-        "ways": formatting.enumeration([_way(each, language) for each in found.ways], language),
-    }
-    if not (found.paid_on and found.shows_from and found.shows_to):
-        yield render("refunds_status_sending", language, **facts)
+    amount = formatting.money(found.amount_minor, found.currency, language)
+    ways = outcome_words.ways_back(found.ways, language)
+    if found.paid_on and found.shows_from and found.shows_to:
+        paid = outcome_words.Paid(found.paid_on, found.shows_from, found.shows_to)
+        yield outcome_words.paid_back(amount, ways, paid, language)
     else:
-        is_at_once = found.shows_to == found.paid_on
-        yield render(
-            "refunds_status_settled_at_once" if is_at_once else "refunds_status_settled",
-            language,
-            paid_on=formatting.day(found.paid_on, language),
-            money_from=formatting.day(found.shows_from, language),
-            money_to=formatting.day(found.shows_to, language),
-            **facts,
-        )
+        yield render("refunds_status_sending", language, amount=amount, ways=ways)
     if found.fee_minor:
-        fee = formatting.money(found.fee_minor, found.currency, language)
-        yield render("refunds_status_fee", language, fee=fee)
+        yield outcome_words.fee_taken_off(found.fee_minor, found.currency, language)
     for credit in found.credits:
         yield _credit(credit, found.currency, language)
 
@@ -103,13 +88,13 @@ def expected(found: Tracking, language: str) -> list[str]:
     document = found.standing.document
     if found.expected_minor is None:
         return []
-    amount = formatting.money(found.expected_minor, document.currency, language)
-    lines = [render("tracking_money_expected", language, amount=amount)]
-    if document.fee_minor:
-        fee = formatting.money(document.fee_minor, document.currency, language)
-        lines.append(render("tracking_money_expected_fee", language, fee=fee))
-    way = "store_credit" if document.settlement == "store_credit" else "original"
-    return [*lines, render(f"tracking_money_way_{way}", language)]
+    return outcome_words.expected_back(
+        found.expected_minor,
+        document.fee_minor,
+        document.currency,
+        document.settlement,
+        language,
+    )
 
 
 def address(found: Tracking, language: str) -> Iterator[str]:
@@ -122,11 +107,7 @@ def address(found: Tracking, language: str) -> Iterator[str]:
 
 def replacement(found: Replacement | None, language: str) -> str:
     """The items that are sent in place of others."""
-    if found is None:
-        return ""
-    return formatting.enumeration(
-        [one_line(formatting.item(name, options)) for name, options in found.items], language
-    )
+    return formatting.enumeration(_names(found), language) if found else ""
 
 
 def replacement_status(facts: NoticeFacts, language: str) -> str:
@@ -134,19 +115,11 @@ def replacement_status(facts: NoticeFacts, language: str) -> str:
     found = facts.replacement
     if found is None:
         return ""
-    return render(
-        f"tracking_exchange_{found.status}",
-        language,
-        items=replacement(found, language),
-        day=formatting.day(found.shipped_on, language) if found.shipped_on else "",
-    )
+    return outcome_words.replacement_stands(found.status, _names(found), found.shipped_on, language)
 
 
-def _way(found: WayBack, language: str) -> str:
-    if found.kind == "credit_card" and found.last_four:
-        return render("label_payment_credit_card", language, last_four=found.last_four)
-    kind = {"credit_card": "card"}.get(found.kind, found.kind)
-    return render(f"label_payment_{kind if kind in _WAYS else 'other'}", language)
+def _names(found: Replacement) -> list[str]:
+    return [one_line(formatting.item(name, options)) for name, options in found.items]
 
 
 def _credit(found: Credit, currency: str, language: str) -> str:

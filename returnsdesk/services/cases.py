@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from returnsdesk.db.models import Case, Message
+from returnsdesk.db.models import Case, Message, Return
 from returnsdesk.db.session import Database
 from returnsdesk.services import events
 from returnsdesk.services.errors import NotFound
@@ -43,13 +43,7 @@ def open_case(
             priority=priority,
             created_at=now,
         )
-        session.add(case)
-        session.flush()
-        events.record(
-            session, actor="shopper", command="open_case", document="case", document_id=case.id, now=now,
-            after={"reason": reason, "priority": priority}, conversation_id=conversation_id,
-        )  # fmt: skip
-        return case.id
+        return _opened(session, case, actor="shopper")
 
 
 def open_about(
@@ -81,11 +75,41 @@ def open_about(
         document_id=document_id,
         dedupe_key=dedupe_key,
     )
+    return _opened(session, case, actor="system")
+
+
+def open_about_return(
+    session: Session,
+    document: Return,
+    *,
+    reason: str,
+    summary: str,
+    dedupe_key: str,
+    now: datetime,
+    priority: str = "normal",
+) -> int:
+    """`open_about` a return."""
+    return open_about(
+        session,
+        reason=reason,
+        summary=summary,
+        document="return",
+        document_id=document.id,
+        order_id=document.order_id,
+        conversation_id=document.conversation_id,
+        dedupe_key=dedupe_key,
+        now=now,
+        priority=priority,
+    )
+
+
+def _opened(session: Session, case: Case, *, actor: str) -> int:
+    """Store a case and log that it was opened; returns its number."""
     session.add(case)
     session.flush()
     events.record(
-        session, actor="system", command="open_case", document="case", document_id=case.id, now=now,
-        after={"reason": reason, "priority": priority}, conversation_id=conversation_id,
+        session, actor=actor, command="open_case", document="case", document_id=case.id, now=case.created_at,
+        after={"reason": case.reason, "priority": case.priority}, conversation_id=case.conversation_id,
     )  # fmt: skip
     return case.id
 

@@ -72,7 +72,7 @@ def remind(database: Database, reminder: Reminder, *, now: datetime) -> None:
         if _is_done(session, document, command):
             return
         _record(session, document, command, now)
-        _announce(session, document, f"reminder_{reminder.number}", now)
+        notices.announce_return(session, f"reminder_{reminder.number}", document, now=now)
 
 
 def late_inspections(session: Session, now: datetime) -> list[str]:
@@ -102,7 +102,7 @@ def report_late_inspection(database: Database, rma_number: str, *, now: datetime
         if _is_done(session, document, INSPECTION_LATE):
             return
         _record(session, document, INSPECTION_LATE, now)
-        _announce(session, document, "late", now)
+        notices.announce_return(session, "late", document, now=now)
         summary = f"The parcel of {rma_number} is not checked, and the promised day has passed"
         _open_case(session, document, INSPECTION_LATE, summary, now)
 
@@ -257,24 +257,14 @@ def _record(session: Session, document: Return, command: str, now: datetime) -> 
     )  # fmt: skip
 
 
-def _announce(session: Session, document: Return, event: str, now: datetime) -> None:
-    notices.announce(
-        session, event, document="return", document_id=document.id, order=document.order,
-        conversation_id=document.conversation_id, now=now,
-    )  # fmt: skip
-
-
 def _open_case(
     session: Session, document: Return, reason: str, summary: str, now: datetime
 ) -> None:
-    cases.open_about(
+    cases.open_about_return(
         session,
+        document,
         reason=reason,
         summary=summary,
-        document="return",
-        document_id=document.id,
-        order_id=document.order_id,
-        conversation_id=document.conversation_id,
         dedupe_key=f"{reason}-{document.id}",
         now=now,
         priority="high",

@@ -35,10 +35,7 @@ def announce(session: Session, exchange: Exchange, notice: str, *, now: datetime
     """
     document = exchange.return_
     if document is not None:
-        notices.announce(
-            session, notice, document="return", document_id=document.id, order=document.order,
-            conversation_id=document.conversation_id, now=now,
-        )  # fmt: skip
+        notices.announce_return(session, notice, document, now=now)
 
 
 def document_of(exchange: Exchange) -> Return | Claim:

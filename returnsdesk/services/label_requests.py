@@ -108,15 +108,7 @@ def offered_methods(order: Order) -> tuple[str, ...]:
 
 def announce(session: Session, event: str, document: Return, *, now: datetime) -> None:
     """Let the shopper know something about the label of a return."""
-    notices.announce(
-        session,
-        event,
-        document="return",
-        document_id=document.id,
-        order=document.order,
-        conversation_id=document.conversation_id,
-        now=now,
-    )
+    notices.announce_return(session, event, document, now=now)
 
 
 def _jobs(session: Session, document: Return) -> list[OutboxJob]:

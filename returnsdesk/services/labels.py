@@ -159,13 +159,21 @@ class LabelFile:
     qr_text: str | None
 
 
-def label_of(session: Session, rma_number: str) -> LabelFile | None:
-    """The latest label of a return that was not taken back."""
+def label_of(session: Session, rma_number: str, *, now: datetime) -> LabelFile | None:
+    """The latest label of a return that was not taken back and has not run out.
+
+    Once the carrier has scanned its parcel a label is proof of what was sent: it is handed out for good.
+    """
     document = documents.by_number(session, rma_number)
     if document is None:
         return None
     for parcel in reversed(label_requests.live_parcels(document)):
-        if parcel.label is not None:
+        is_run_out = (
+            parcel.status == label_requests.ANNOUNCED
+            and parcel.label_expires_at is not None
+            and parcel.label_expires_at <= now
+        )
+        if parcel.label is not None and not is_run_out:
             return LabelFile(document.rma_number, parcel.label.pdf, parcel.label.qr_text)
     return None
 

@@ -89,6 +89,19 @@ def announce(
     _write(session, event, (document, document_id), ways, language, now=now, due_at=due_at)
 
 
+def announce_return(session: Session, event: str, document: Return, *, now: datetime) -> None:
+    """`announce` of a return."""
+    announce(
+        session,
+        event,
+        document="return",
+        document_id=document.id,
+        order=document.order,
+        conversation_id=document.conversation_id,
+        now=now,
+    )
+
+
 def announce_withdrawal(
     session: Session, event: str, withdrawal: Withdrawal, *, now: datetime
 ) -> None:

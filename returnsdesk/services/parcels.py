@@ -177,17 +177,14 @@ def _open_case(
     status: str,
     now: datetime,
 ) -> None:
-    cases.open_about(
+    cases.open_about_return(
         session,
+        document,
         reason=reason,
         summary=(
             f"{document.rma_number} is {document.status}, "
             f"and the carrier reports its parcel {parcel.tracking_number} as {status}"
         ),
-        document="return",
-        document_id=document.id,
-        order_id=document.order_id,
-        conversation_id=document.conversation_id,
         dedupe_key=f"{reason}-{parcel.tracking_number}",
         now=now,
     )

@@ -93,15 +93,7 @@ def announce_status(session: Session, document: Return, *, now: datetime) -> Non
     label_requests.follow(session, document, now=now)
     event = NOTICE_OF_STATUS.get(document.status)
     if event is not None:
-        notices.announce(
-            session,
-            event,
-            document="return",
-            document_id=document.id,
-            order=document.order,
-            conversation_id=document.conversation_id,
-            now=now,
-        )
+        notices.announce_return(session, event, document, now=now)
 
 
 def close_if_done(session: Session, document: Return, *, actor: str, now: datetime) -> None:

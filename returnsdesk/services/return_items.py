@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from returnsdesk.db.models import DraftLine
@@ -20,6 +21,7 @@ from returnsdesk.domain.text import words
 from returnsdesk.domain.variants import match_variant
 from returnsdesk.services import identity, orders
 from returnsdesk.services.draft_changes import DraftChanges, Notice
+from returnsdesk.services.page_hints import lines_shown, names_nothing
 from returnsdesk.services.return_questions import siblings_of
 
 # Questions to which an option or a number is the answer: only words for another thing change the item then.
@@ -124,24 +126,44 @@ class ItemListener:
         if self.question == "order" and self._took_order(match):
             return
         if not (match.is_about_items and match.keys):
-            self._take_item_at_hand()
+            if not self._took_item_at_hand() and not match.is_about_items:
+                self._take_what_is_shown(candidates)
         elif wants_whole_order(self.text) and self._took_whole_order(match):
             return
         elif match.is_certain:
             self._choose(list(match.keys), dict(match.quantities))
         else:
-            self._narrow_down(list(match.keys), len(candidates))
+            self._narrow_down(self._shown(match.keys) or list(match.keys), len(candidates))
 
-    def _take_item_at_hand(self) -> None:
+    def _took_item_at_hand(self) -> bool:
         """Words as "how do I return this?" right after a question about one item mean that one."""
         item = self.draft.wish.get("item")
-        if self.is_first and isinstance(item, int):
-            self._choose([item], {})
+        if not self.is_first or not isinstance(item, int):
+            return False
+        self._choose([item], {})
+        return True
+
+    def _take_what_is_shown(self, candidates: list[int]) -> None:
+        """The same words on the page of an order or a product mean what it shows, as far as it is the shopper's."""
+        shown = self._shown(candidates) if names_nothing(self.text) else []
+        if len(shown) == 1:
+            self._choose(shown, {})
+        elif shown:
+            self._narrow_down(shown, len(candidates))
+
+    def _shown(self, keys: Sequence[int]) -> list[int]:
+        """Those of the order lines that were on the shop's page when the first words were said."""
+        page = self.draft.wish.get("page") if self.is_first else None
+        return list(lines_shown(self.session, keys, page)) if page else []
 
     def _took_whole_order(self, match: ItemMatch) -> bool:
         """Take all of the only order that is meant, or have it asked which one."""
         views = self.changes.views()
         meant = {views[key].order_id for key in match.keys if views[key].is_returnable}
+        if len(meant) > 1:
+            # "The whole order", said on the page of one.
+            shown = {views[key].order_id for key in self._shown(match.keys)} & meant
+            meant = shown if len(shown) == 1 else meant
         if len(meant) > 1:
             self.draft.wish = {**self.draft.wish, "whole_order": True}
             return True

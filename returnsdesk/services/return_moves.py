@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -46,10 +47,7 @@ def decline(
 
 def record_scan(database: Database, rma_number: str, *, actor: str, now: datetime) -> ReturnView:
     """The carrier has the parcel; a second scan changes nothing."""
-    with database.write() as session:
-        document = documents.locked(session, rma_number)
-        note_scan(session, document, actor=actor, now=now)
-        return return_view(document)
+    return _noted(database, rma_number, note_scan, actor=actor, now=now)
 
 
 def note_scan(session: Session, document: Return, *, actor: str, now: datetime) -> None:
@@ -64,10 +62,7 @@ def note_scan(session: Session, document: Return, *, actor: str, now: datetime) 
 
 def record_arrival(database: Database, rma_number: str, *, actor: str, now: datetime) -> ReturnView:
     """The parcel is at the warehouse; a second arrival changes nothing."""
-    with database.write() as session:
-        document = documents.locked(session, rma_number)
-        note_arrival(session, document, actor=actor, now=now)
-        return return_view(document)
+    return _noted(database, rma_number, note_arrival, actor=actor, now=now)
 
 
 def note_arrival(session: Session, document: Return, *, actor: str, now: datetime) -> None:
@@ -95,10 +90,7 @@ def note_arrival(session: Session, document: Return, *, actor: str, now: datetim
 
 def report_lost(database: Database, rma_number: str, *, actor: str, now: datetime) -> ReturnView:
     """The parcel is not heard of any more: a person traces it, the shopper is asked for the proof of posting."""
-    with database.write() as session:
-        document = documents.locked(session, rma_number)
-        note_loss(session, document, actor=actor, now=now)
-        return return_view(document)
+    return _noted(database, rma_number, note_loss, actor=actor, now=now)
 
 
 def note_loss(session: Session, document: Return, *, actor: str, now: datetime) -> None:
@@ -247,6 +239,16 @@ def _end(
         _open_case(session, document, NOT_SENT_BACK, summary, now)
 
 
+def _noted(
+    database: Database, rma_number: str, note: Callable[..., None], *, actor: str, now: datetime
+) -> ReturnView:
+    """Note what became of a parcel in a transaction of its own."""
+    with database.write() as session:
+        document = documents.locked(session, rma_number)
+        note(session, document, actor=actor, now=now)
+        return return_view(document)
+
+
 def _decide(document: Return, code: str, text: str) -> None:
     if not code.strip() or not text.strip():
         raise ServiceError("REASON_MISSING", "the shopper has to be told why: a code and a text")
@@ -269,14 +271,11 @@ def _silent_until(document: Return, now: datetime) -> datetime:
 def _open_case(
     session: Session, document: Return, reason: str, summary: str, now: datetime
 ) -> None:
-    cases.open_about(
+    cases.open_about_return(
         session,
+        document,
         reason=reason,
         summary=summary,
-        document="return",
-        document_id=document.id,
-        order_id=document.order_id,
-        conversation_id=document.conversation_id,
         dedupe_key=f"{reason}-return-{document.id}-{now.isoformat()}",
         now=now,
     )

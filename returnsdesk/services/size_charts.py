@@ -13,6 +13,7 @@ from returnsdesk.db.models import Product
 from returnsdesk.domain.matching import Item, match_items
 from returnsdesk.domain.products import find_products
 from returnsdesk.domain.reading import read
+from returnsdesk.services.page_hints import Page, names_nothing, product_shown
 
 # Charts are looked for among so many products; a larger catalogue has its own pages for this.
 MOST_PRODUCTS = 500
@@ -51,6 +52,12 @@ def charts_named(session: Session, text: str, language: str) -> list[SizeChart]:
     if not match.is_about_items:
         return []
     return [_chart(each, language) for each in with_chart if each.id in match.keys]
+
+
+def charts_shown(session: Session, text: str, page: Page, language: str) -> list[SizeChart]:
+    """The chart of the product that the shop's page shows, for a message that names no thing of its own."""
+    product = product_shown(session, page) if names_nothing(text) else None
+    return [_chart(product, language)] if product is not None and product.size_chart else []
 
 
 def products_with_chart(session: Session, language: str, limit: int) -> list[str]:

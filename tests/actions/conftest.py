@@ -71,6 +71,8 @@ class Talk:
     language: str = "en"
     slots: dict[str, Any] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
+    # What the shop's page says it shows.
+    page: dict[str, str] = field(default_factory=dict)
 
     def says(
         self,
@@ -87,6 +89,7 @@ class Talk:
             "intent": {"name": intent},
             "entities": entities,
             "intent_ranking": [{"name": name} for name in (ranking or (intent,))],
+            "metadata": {"page": self.page},
         }
         self.events.append({"event": "user", "text": text})
 

@@ -11,10 +11,12 @@ import httpx
 import pytest
 from PIL import Image
 
+from returnsdesk.db.models import InboundParcel
 from returnsdesk.db.session import Database
 from returnsdesk.desk.app import create_app
 from returnsdesk.services import labels, links, return_moves
 from returnsdesk.settings import Settings, load_settings
+from returnsdesk.texts import render
 from tests.services.sending import approved, change_policy, labelled
 from tests.services.shop import NOW, database, shop
 
@@ -45,6 +47,11 @@ def link(settings: Settings, rma_number: str, kind: str = "pdf", now=NOW) -> str
     return f"/track/{links.token_for(settings, rma_number, now=now)}/label.{kind}"
 
 
+def change_parcel(shop: Database, **facts: object) -> None:
+    with shop.write() as session:
+        assert session.query(InboundParcel).update(facts) == 1
+
+
 async def test_the_link_in_a_mail_gives_the_label_as_a_file(client, settings, shop):
     view = labelled(shop)
 
@@ -70,32 +77,62 @@ async def test_the_code_for_the_parcel_shop_is_a_picture(client, settings, shop)
 
 
 async def test_every_bad_link_is_refused_alike(client, settings, shop):
-    waits = approved(shop, key="waits")
+    waits = labelled(shop).rma_number
     token = links.token_for(settings, waits, now=NOW)
     others = load_settings(database_url=shop.url, secret_key="y" * 32)
     bad = [
-        link(settings, waits),
-        link(settings, "RMA-9999"),
         link(settings, waits, now=NOW - timedelta(days=settings.tracking_link_days)),
         link(others, waits),
         f"/track/{token}x/label.pdf",
         f"/track/{waits}/label.pdf",
         "/track/x/label.pdf",
-        link(settings, waits, "png"),
+        "/track/x/label.png",
     ]
 
     answers = [await client.get(path) for path in bad]
 
     assert {answer.status_code for answer in answers} == {404}
     assert len({answer.text for answer in answers}) == 1
+    assert render("tracking_gone_title", "en") in answers[0].text
     assert waits not in answers[0].text
+
+
+async def says_kindly_that_there_is_no_label(client, settings, rma_number):
+    for kind in ("pdf", "png"):
+        path = link(settings, rma_number, kind)
+        answer = await client.get(path, headers={"Accept-Language": "de"})
+        assert answer.status_code == 404
+        assert answer.headers["cache-control"] == "no-store"
+        assert render("tracking_no_label_title", "de") in answer.text
+        assert f'href="{path.rpartition("/")[0]}?lang=de"' in answer.text
+
+
+async def test_a_label_that_is_not_made_yet_is_told_kindly(client, settings, shop):
+    await says_kindly_that_there_is_no_label(client, settings, approved(shop))
 
 
 async def test_a_label_that_was_taken_back_is_not_handed_out(client, settings, shop):
     view = labelled(shop)
     return_moves.cancel(shop, view.rma_number, actor="shopper", now=NOW)
 
-    assert (await client.get(link(settings, view.rma_number))).status_code == 404
+    await says_kindly_that_there_is_no_label(client, settings, view.rma_number)
+
+
+async def test_a_label_that_has_run_out_is_not_handed_out(client, settings, shop):
+    view = labelled(shop)
+    change_parcel(shop, label_expires_at=NOW)
+
+    await says_kindly_that_there_is_no_label(client, settings, view.rma_number)
+
+
+async def test_a_label_whose_parcel_was_scanned_stays_as_proof(client, settings, shop):
+    view = labelled(shop)
+    change_parcel(shop, label_expires_at=NOW - timedelta(days=1), status="in_transit")
+
+    answer = await client.get(link(settings, view.rma_number))
+
+    assert answer.status_code == 200
+    assert answer.content.startswith(b"%PDF")
 
 
 async def test_a_parcel_that_is_fetched_has_no_code_for_the_shop(client, settings, shop):

@@ -116,7 +116,8 @@ class Desk(RuleBasedStateMachine):
             "I2": goods.i2_units_of_cancelled_parcels_are_never_taken(shop),
             "I3": goods.i3_quantities_are_whole_and_at_least_one(shop),
             "I4": goods.i4_what_was_received_is_accepted_rejected_or_undecided(shop),
-            "I5": money.i5_no_more_goes_back_for_a_line_than_was_paid_for_it(shop),
+            "I5": money.i5_no_more_goes_back_for_a_line_than_was_paid_for_it(shop)
+            + money.i5_money_follows_what_was_accepted(shop),
             "I6": money.i6_no_payment_gives_back_more_than_it_took(
                 shop, refunded_before=self.refunded_before
             ),

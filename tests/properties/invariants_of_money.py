@@ -59,6 +59,26 @@ def i5_no_more_goes_back_for_a_line_than_was_paid_for_it(shop: SmallDatabase) ->
     )
 
 
+def i5_money_follows_what_was_accepted(shop: SmallDatabase) -> Rows:
+    """A return pays no more than was paid for its accepted units, and delivery only with a withdrawal."""
+    return shop.rows(
+        """
+        SELECT * FROM (
+          SELECT document.rma_number,
+            (SELECT coalesce(sum(refund.amount_minor), 0) FROM refunds refund
+              WHERE refund.return_id = document.id AND refund.purpose = 'items') AS money,
+            (SELECT coalesce(sum(unit.paid_minor), 0) FROM unit_claims claim
+              JOIN return_lines line ON line.id = claim.return_line_id
+              JOIN order_units unit ON unit.id = claim.order_unit_id
+              WHERE line.return_id = document.id AND line.outcome = 'refund'
+                AND claim.state = 'consumed' AND claim.decision = 'accepted') AS accepted,
+            CASE WHEN document.withdrawal_id IS NULL THEN 0 ELSE bought.shipping_paid_minor END AS delivery
+          FROM returns document JOIN orders bought ON bought.id = document.order_id)
+        WHERE money > accepted + delivery
+        """
+    )
+
+
 def i6_no_payment_gives_back_more_than_it_took(
     shop: SmallDatabase, *, refunded_before: dict[int, int]
 ) -> Rows:

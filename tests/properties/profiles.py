@@ -16,7 +16,7 @@ settings.register_profile(
     deadline=None,
     derandomize=True,
     database=None,
-    max_examples=60,
+    max_examples=30,
     stateful_step_count=30,
     suppress_health_check=_SLOW_IS_FINE,
 )

@@ -33,14 +33,24 @@ class Cashier(MoneyRules, TimeRules):
         self._open(plan)
         for number, (order, line) in enumerate(self.lines):
             settlement = "store_credit" if number % 3 == 2 else "original"
-            wanted = (RequestedLine(line, 1, "not_as_described", "refund"),)
+            wanted = (RequestedLine(line, 1 + number % 2, "not_as_described", "refund"),)
             view = self.run(
                 returns.create, ReturnRequest(order, wanted, settlement, f"first-{number}"),
                 actor="shopper", channel="web", conversation_id=CONVERSATION,
             )  # fmt: skip
             if isinstance(view, ReturnView):
                 self.run(return_moves.record_arrival, view.rma_number, actor="carrier")
-                self.run(inspections.inspect_line, view.rma_number, line, 1, "A", actor=AGENT)
+                # Of two, one comes back worn.
+                for grade in "AC"[: 1 + number % 2]:
+                    self.run(
+                        inspections.inspect_line,
+                        view.rma_number,
+                        line,
+                        1,
+                        grade,
+                        actor=AGENT,
+                        reason="worn",
+                    )
                 self.run(refunds.start, view.rma_number, actor=AGENT)
 
 

@@ -155,7 +155,7 @@ def test_a_return_that_ends_unposted_takes_its_label_back(shop, carrier, ending)
     assert len(carrier.voided) == 1
     assert waiting(shop, VOID_LABEL) == []
     with shop.read() as session:
-        assert labels.label_of(session, rma) is None
+        assert labels.label_of(session, rma, now=NOW) is None
 
 
 def test_a_label_that_the_carrier_does_not_give_is_tried_again_and_the_return_stays(shop, carrier):
@@ -370,7 +370,7 @@ def test_the_label_handed_out_is_the_latest_good_one(shop, carrier):
     work(shop, carrier)
 
     with shop.read() as session:
-        label = labels.label_of(session, rma)
+        label = labels.label_of(session, rma, now=NOW)
         latest = session.query(InboundParcel).order_by(InboundParcel.id.desc()).first()
         assert label.pdf == latest.label.pdf
     assert label.pdf.startswith(b"%PDF")
