@@ -199,6 +199,8 @@ def say_claim_opened(turn: Turn, claim: ClaimView) -> None:
                 )
             ],
         )
+    elif claim.type == "never_arrived":
+        turn.say("claims_opened_nothing_to_keep", number=claim.number)
     else:
         turn.say("claims_opened", number=claim.number)
 

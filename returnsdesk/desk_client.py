@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
@@ -67,9 +67,12 @@ class ChatClient:
         self.language = session["language"]
         return bool(session["signed_in"])
 
-    def say(self, text: str) -> int:
-        """Send a typed message and give its number; raises `DeskCallFailed` with the desk's words if it is refused."""
-        return self._send({"text": text})
+    def say(self, text: str, page: Mapping[str, str] | None = None) -> int:
+        """Send a typed message, from a page of the shop that shows an order or a product, and give its number.
+
+        Raises `DeskCallFailed` with the desk's words if it is refused.
+        """
+        return self._send({"text": text, "context": dict(page or {})})
 
     def press(self, token: str) -> None:
         """Send a button."""
@@ -116,7 +119,7 @@ class ChatClient:
             return []
         return list(answer.json()["mails"]) if answer.status_code == 200 else []
 
-    def _send(self, content: dict[str, str]) -> int:
+    def _send(self, content: Mapping[str, object]) -> int:
         accepted = self._call("POST", "/api/messages", {**content, "message_id": uuid4().hex})
         seq = int(accepted["seq"])
         self._last_seq = max(self._last_seq, seq)
@@ -150,7 +153,9 @@ class ChatClient:
                 since = time.monotonic()
         raise self._away()
 
-    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _call(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         try:
             response = self._client.request(method, path, json=body)
         except httpx.TransportError as error:

@@ -13,19 +13,25 @@ from sqlalchemy.orm import Session
 
 from returnsdesk.cli.console import AsJson, moment, money, options, out, status, table, write_json
 from returnsdesk.cli.errors import CommandError
+from returnsdesk.cli.lists import Limit, StatusName, latest
 from returnsdesk.cli.moving import (
     ACTOR,
     CHANNEL,
     Agent,
     Items,
+    Key,
+    OrderNumber,
     OverrideReason,
+    Photos,
+    TrackingNumber,
     Words,
     actor_of,
     items_of,
     key_of,
     override_of,
+    tracking_number_of,
 )
-from returnsdesk.cli.session import now, open_database, require_demo_mode
+from returnsdesk.cli.session import now, open_database
 from returnsdesk.cli.timelines import events_of, show_timeline
 from returnsdesk.db.models import Claim
 from returnsdesk.db.session import Database
@@ -33,7 +39,6 @@ from returnsdesk.domain.money import to_minor
 from returnsdesk.services import claim_decisions, claims, exchanges
 from returnsdesk.services.claims import ClaimRequest
 from returnsdesk.services.views import ClaimView
-from returnsdesk.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -42,18 +47,13 @@ Number = Annotated[str, typer.Argument(metavar="CLAIM", help="The claim's number
 
 @app.command("list")
 def show_list(
-    status_name: Annotated[
-        str | None, typer.Option("--status", help="Only claims of this status.")
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, latest first.")] = 50,
+    status_name: StatusName = None,
+    limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
     """List claims, latest first."""
-    wanted = select(Claim).order_by(Claim.id.desc()).limit(limit)
-    if status_name is not None:
-        wanted = wanted.where(Claim.status == status_name)
     with open_database() as database, database.read() as session:
-        views = [claims.view_of(claim) for claim in session.scalars(wanted)]
+        views = [claims.view_of(claim) for claim in latest(session, Claim, status_name, limit)]
     if as_json:
         write_json([asdict(view) for view in views])
         return
@@ -79,19 +79,17 @@ def show(number: Number, as_json: AsJson = False) -> None:
 
 @app.command("create")
 def create(
-    order_number: Annotated[str, typer.Argument(metavar="ORDER", help="Order number.")],
+    order_number: OrderNumber,
     claim_type: Annotated[
         str, typer.Argument(metavar="TYPE", help="damaged, missing, wrong_item or never_arrived.")
     ],
     items: Items,
     wanted: Annotated[str, typer.Option(help="refund or replacement.")] = "refund",
     note: Annotated[str, typer.Option(help="What the shopper says.")] = "",
-    photos: Annotated[list[str] | None, typer.Option("--photo", help="Id of a photo.")] = None,
+    photos: Photos = None,
     agent: Agent = None,
     override: OverrideReason = None,
-    key: Annotated[
-        str | None, typer.Option(help="The same key again finds the claim opened before.")
-    ] = None,
+    key: Key = None,
     as_json: AsJson = False,
 ) -> None:
     """Open a claim for a shopper."""
@@ -182,18 +180,15 @@ def deny(number: Number, text: Words, as_json: AsJson = False) -> None:
 @app.command("ship")
 def ship_replacement(
     number: Number,
-    tracking_number: Annotated[
-        str | None, typer.Option("--tracking", help="Tracking number; one is made up without.")
-    ] = None,
+    tracking_number: TrackingNumber = None,
     as_json: AsJson = False,
 ) -> None:
     """Send the replacement of an approved claim."""
-    require_demo_mode(load_settings(), "sending replacements")
     with open_database() as database:
         view = _found(database, number)
         if view.exchange is None:
             raise CommandError(f"{view.number} has no replacement.")
-        tracking = tracking_number or f"DEMO-{view.exchange.number}"
+        tracking = tracking_number_of(tracking_number, view.exchange.number)
         exchanges.ship_for_claim(database, view.exchange.number, tracking, actor=ACTOR, now=now())
         _show(database, view.number, as_json)
 

@@ -26,7 +26,7 @@ COMMANDS = {
     "order": Entry(
         "returnsdesk.cli.orders", "Show an order with its items, payments, parcels and returns."
     ),
-    "return": Entry("returnsdesk.cli.returns", "Show returns and, in demo mode, move them along."),
+    "return": Entry("returnsdesk.cli.returns", "Show returns, register them, and move them along."),
     "claim": Entry("returnsdesk.cli.claims", "Show claims and decide on them."),
     "withdrawal": Entry(
         "returnsdesk.cli.withdrawals", "Show, store and handle statutory withdrawals."
@@ -42,6 +42,9 @@ COMMANDS = {
     "case": Entry("returnsdesk.cli.cases", "Show and close what waits for a person."),
     "outbox": Entry(
         "returnsdesk.cli.outbox", "Show side effects that wait or failed, and try them again."
+    ),
+    "refund": Entry(
+        "returnsdesk.cli.refunds", "Show refused parts of refunds, and find another way for them."
     ),
     "credits": Entry(
         "returnsdesk.cli.credits",

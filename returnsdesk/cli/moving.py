@@ -12,7 +12,7 @@ import typer
 from returnsdesk.cli.console import write_json
 from returnsdesk.cli.errors import CommandError
 from returnsdesk.cli.return_picture import show_return, timeline_of
-from returnsdesk.cli.session import open_database, require_demo_mode
+from returnsdesk.cli.session import open_database
 from returnsdesk.db.session import Database
 from returnsdesk.services.overrides import Override
 from returnsdesk.services.views import ReturnView
@@ -35,13 +35,30 @@ OverrideReason = Annotated[
     typer.Option("--override", help="Why rules are set aside; needs --agent. It is kept."),
 ]
 
+OrderNumber = Annotated[str, typer.Argument(metavar="ORDER", help="Order number.")]
+Photos = Annotated[list[str] | None, typer.Option("--photo", help="Id of a photo.")]
+TrackingNumber = Annotated[
+    str | None,
+    typer.Option("--tracking", help="Tracking number; in demo mode one is made up without."),
+]
+Key = Annotated[
+    str | None, typer.Option("--key", help="The same key again finds what was made before.")
+]
+
 
 def move_return(command: Callable[[Database], ReturnView], as_json: bool) -> None:
-    """Run a command that moves a return along, in demo mode only, and show what it became."""
-    settings = load_settings()
-    require_demo_mode(settings, "moving returns along")
-    with open_database(settings) as database:
+    """Run a command that moves a return along, and show what it became."""
+    with open_database() as database:
         show_moved(database, command(database), as_json)
+
+
+def tracking_number_of(given: str | None, exchange_number: str) -> str:
+    """The tracking number of a replacement: the one given; in the demo one is made up. Raises `CommandError`."""
+    if given:
+        return given
+    if not load_settings().demo_mode:
+        raise CommandError("Give the parcel's tracking number with --tracking.")
+    return f"DEMO-{exchange_number}"
 
 
 def show_moved(database: Database, view: ReturnView, as_json: bool) -> None:

@@ -12,6 +12,8 @@ from returnsdesk.cli.moving import (
     CHANNEL,
     Agent,
     Items,
+    Key,
+    OrderNumber,
     OverrideReason,
     Rma,
     Words,
@@ -114,7 +116,7 @@ def reopen(rma_number: Rma, as_json: AsJson = False) -> None:
 
 @app.command("create")
 def create(
-    order_number: Annotated[str, typer.Argument(metavar="ORDER", help="Order number.")],
+    order_number: OrderNumber,
     items: Items,
     reason: Annotated[
         str, typer.Option(help="Why it goes back, as the policy names it.")
@@ -125,9 +127,7 @@ def create(
     as_credit: Annotated[bool, typer.Option("--credit", help="Pay back as store credit.")] = False,
     agent: Agent = None,
     override: OverrideReason = None,
-    key: Annotated[
-        str | None, typer.Option(help="The same key again finds the return made before.")
-    ] = None,
+    key: Key = None,
     as_json: AsJson = False,
 ) -> None:
     """Register a return for a shopper."""

@@ -1,4 +1,4 @@
-"""`returnsdesk return`: showing returns and, in demo mode, moving them along as carrier and warehouse would."""
+"""`returnsdesk return`: showing returns, and moving them along as carrier, warehouse and colleagues do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from sqlalchemy import select
 from returnsdesk.cli import return_decisions
 from returnsdesk.cli.console import AsJson, moment, out, status, table, write_json
 from returnsdesk.cli.errors import CommandError
-from returnsdesk.cli.moving import ACTOR, Rma, move_return
+from returnsdesk.cli.lists import Limit, StatusName
+from returnsdesk.cli.moving import (
+    ACTOR,
+    Photos,
+    Rma,
+    TrackingNumber,
+    move_return,
+    tracking_number_of,
+)
 from returnsdesk.cli.return_picture import show_return, timeline_of
 from returnsdesk.cli.session import now, open_database
 from returnsdesk.clients.carriers import carrier_for
@@ -51,10 +59,8 @@ def show(rma_number: Rma, as_json: AsJson = False) -> None:
 
 @app.command("list")
 def show_list(
-    status_name: Annotated[
-        str | None, typer.Option("--status", help="Only returns of this status.")
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, latest first.")] = 50,
+    status_name: StatusName = None,
+    limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
     """List returns, latest first."""
@@ -165,7 +171,7 @@ def inspect_lines(
     reason: Annotated[
         str | None, typer.Option(help="Why not accepted; the shopper is told. Needed for grade C.")
     ] = None,
-    photos: Annotated[list[str] | None, typer.Option("--photo", help="Id of a photo.")] = None,
+    photos: Photos = None,
     as_json: AsJson = False,
 ) -> None:
     """Decide on pieces that arrived."""
@@ -202,9 +208,7 @@ def start_refund(rma_number: Rma, as_json: AsJson = False) -> None:
 @app.command("ship")
 def ship_replacement(
     rma_number: Rma,
-    tracking_number: Annotated[
-        str | None, typer.Option("--tracking", help="Tracking number; one is made up without.")
-    ] = None,
+    tracking_number: TrackingNumber = None,
     as_json: AsJson = False,
 ) -> None:
     """Send the replacement of an accepted exchange."""
@@ -213,7 +217,7 @@ def ship_replacement(
         view = _found(database, rma_number)
         if view.exchange is None:
             raise CommandError(f"{view.rma_number} has no exchange.")
-        tracking = tracking_number or f"DEMO-{view.exchange.number}"
+        tracking = tracking_number_of(tracking_number, view.exchange.number)
         return exchanges.ship(database, view.exchange.number, tracking, actor=ACTOR, now=now())
 
     move_return(send, as_json)

@@ -13,10 +13,12 @@ from sqlalchemy.orm import Session
 
 from returnsdesk.cli.console import AsJson, moment, out, status, table, write_json
 from returnsdesk.cli.errors import CommandError
+from returnsdesk.cli.lists import Limit, StatusName, latest
 from returnsdesk.cli.moving import (
     ACTOR,
     CHANNEL,
     Agent,
+    Key,
     Words,
     actor_of,
     items_of,
@@ -38,18 +40,14 @@ Number = Annotated[str, typer.Argument(metavar="WITHDRAWAL", help="The withdrawa
 
 @app.command("list")
 def show_list(
-    status_name: Annotated[
-        str | None, typer.Option("--status", help="Only withdrawals of this status.")
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, latest first.")] = 50,
+    status_name: StatusName = None,
+    limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
     """List withdrawals, latest first."""
-    wanted = select(Withdrawal).order_by(Withdrawal.id.desc()).limit(limit)
-    if status_name is not None:
-        wanted = wanted.where(Withdrawal.status == status_name)
     with open_database() as database, database.read() as session:
-        views = [withdrawal_view(withdrawal) for withdrawal in session.scalars(wanted)]
+        found = latest(session, Withdrawal, status_name, limit)
+        views = [withdrawal_view(withdrawal) for withdrawal in found]
     if as_json:
         write_json([asdict(view) for view in views])
         return
@@ -86,9 +84,7 @@ def declare(
         typer.Option("--item", metavar="LINE=QUANTITY", help="Only these; otherwise all of it."),
     ] = None,
     agent: Agent = None,
-    key: Annotated[
-        str | None, typer.Option(help="The same key again finds the declaration stored before.")
-    ] = None,
+    key: Key = None,
     as_json: AsJson = False,
 ) -> None:
     """Store a declaration that came by letter, mail or telephone; the receipt goes out at once."""

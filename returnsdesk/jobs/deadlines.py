@@ -74,11 +74,16 @@ def _for_each_due(
     command: Callable[..., object],
     now: datetime,
 ) -> None:
-    """Run a command on what a look finds due; each may have been scanned, cancelled or done since."""
+    """Run a command on each of what a look finds due, as far as one run goes."""
     with database.read() as session:
         found = find(session, now)
     for due in found[: deadlines.PER_LOOK]:
-        try:
-            command(database, due, now=now)
-        except ServiceError as error:
-            logger.info("a deadline no longer applied: %s", error)
+        _unless_moved_on(partial(command, database, due, now=now))
+
+
+def _unless_moved_on(command: Callable[[], object]) -> None:
+    """Run a command on what a look found due; it may have been scanned, cancelled or done since."""
+    try:
+        command()
+    except ServiceError as error:
+        logger.info("a deadline no longer applied: %s", error)

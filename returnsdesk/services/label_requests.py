@@ -44,7 +44,7 @@ def request(
     if document.method in LABELLED and not serves(document.order):
         document.method = OWN_CARRIER
     if document.method not in LABELLED:
-        announce(session, "own_carrier", document, now=now)
+        notices.announce_return(session, "own_carrier", document, now=now)
         return None
     if live_parcels(document):
         return None
@@ -104,11 +104,6 @@ def offered_methods(order: Order) -> tuple[str, ...]:
     """The ways of sending that the policy has in the country of an order."""
     methods = policies.policy_of(order).return_.methods
     return tuple(each for each in methods if each == OWN_CARRIER or serves(order))
-
-
-def announce(session: Session, event: str, document: Return, *, now: datetime) -> None:
-    """Let the shopper know something about the label of a return."""
-    notices.announce_return(session, event, document, now=now)
 
 
 def _jobs(session: Session, document: Return) -> list[OutboxJob]:

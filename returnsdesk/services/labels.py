@@ -29,7 +29,7 @@ from returnsdesk.db.models import (
 from returnsdesk.db.session import Database
 from returnsdesk.domain import addresses, states
 from returnsdesk.domain.pick_up import pick_up_days
-from returnsdesk.services import cases, events, label_requests, parcels, policies
+from returnsdesk.services import cases, events, label_requests, notices, parcels, policies
 from returnsdesk.services import return_documents as documents
 from returnsdesk.services.errors import NotAllowed
 from returnsdesk.services.views import ReturnView, return_view
@@ -97,7 +97,7 @@ def do_without_carrier(database: Database, rma_number: str, *, now: datetime) ->
             _set_method(
                 session, document, label_requests.OWN_CARRIER, None, actor="system", now=now
             )
-            label_requests.announce(session, "own_carrier", document, now=now)
+            notices.announce_return(session, "own_carrier", document, now=now)
 
 
 def report_delays(database: Database, *, now: datetime) -> None:
@@ -247,7 +247,7 @@ def _keep(
     is_first = len(label_requests.live_parcels(document)) == 1
     if document.status == states.APPROVED and wanted and is_first:
         if _had_label(session, document):
-            label_requests.announce(session, "label_replaced", document, now=now)
+            notices.announce_return(session, "label_replaced", document, now=now)
         documents.set_status(
             session, document, "issue_label", states.LABEL_ISSUED, actor=actor, now=now
         )
@@ -340,15 +340,12 @@ def _report_failure(
             label_requests.give_up(session, key)
         if document.status != states.APPROVED:
             return
-        cases.open_about(
+        cases.open_about_return(
             session,
+            document,
             reason="label_failed",
             summary=f"The label of {document.rma_number} is missing; {reason}"[:500],
-            document="return",
-            document_id=document.id,
-            order_id=document.order_id,
-            conversation_id=document.conversation_id,
             dedupe_key=key,
             now=now,
         )
-        label_requests.announce(session, "label_delayed", document, now=now)
+        notices.announce_return(session, "label_delayed", document, now=now)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from returnsdesk.db.models import Claim, Refund, RefundPart, Return
@@ -147,6 +148,33 @@ def fail_part(database: Database, refund_part_id: int, error: str, *, now: datet
         part.last_error = error[:2000]
         _move(session, part, "fail_part", states.REFUND_FAILED, actor="system", now=now)
         _open_case(session, part, "refund_failed", "was refused", now)
+
+
+class FailedPart(NamedTuple):
+    """A part that the provider refused; the amount is in minor units."""
+
+    number: int
+    order_number: str
+    amount_minor: int
+    currency: str
+    last_error: str | None
+
+
+def failed_parts(session: Session) -> list[FailedPart]:
+    """The parts that were refused and wait for a person, oldest first."""
+    parts = session.scalars(
+        select(RefundPart).where(RefundPart.status == states.REFUND_FAILED).order_by(RefundPart.id)
+    )
+    return [
+        FailedPart(
+            part.id,
+            document_of(part.refund).order.number,
+            part.amount_minor,
+            part.refund.currency,
+            part.last_error,
+        )
+        for part in parts
+    ]
 
 
 def retry_part(database: Database, refund_part_id: int, *, actor: str, now: datetime) -> None:

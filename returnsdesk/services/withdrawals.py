@@ -76,7 +76,34 @@ def declare(
         is_told = withdrawal.receipt_sent_at is not None
         if not is_told and _tell(session, "withdrawal_received", withdrawal, now):
             withdrawal.receipt_sent_at = now
-        return withdrawal_view(withdrawal)
+        view = withdrawal_view(withdrawal)
+    if view.order_number is None:
+        _ask_person(database, view.number, now)
+    return view
+
+
+def _ask_person(database: Database, number: str, now: datetime) -> None:
+    """Open a case on a declaration whose order is not known.
+
+    A transaction of its own: the declaration stands whatever becomes of this.
+    """
+    with database.write() as session:
+        withdrawal = locked(session, number)
+        if withdrawal.status == states.WITHDRAWAL_DECLARED:
+            cases.open_about(
+                session,
+                reason=CASE_REASON,
+                summary=f"{number}: the order is not known. In the shopper's words: {withdrawal.words}"[
+                    :500
+                ],
+                document="withdrawal",
+                document_id=withdrawal.id,
+                order_id=withdrawal.order_id,
+                conversation_id=withdrawal.conversation_id,
+                dedupe_key=f"withdrawal-{withdrawal.id}-{withdrawal.status}",
+                now=now,
+                priority="high",
+            )
 
 
 def refuse(

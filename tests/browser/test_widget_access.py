@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.browser.chat import CARDS, Chat, accessibility_problems, answer_with_cards
 from tests.desk.fake_rasa import FakeRasa
+from tests.desk.pictures import picture
 from tests.desk.serving import Served
 
 State = Callable[[Chat, FakeRasa], Awaitable[None]]
@@ -50,6 +51,17 @@ async def with_a_refused_photo(chat: Chat, rasa: FakeRasa) -> None:
     await expect(chat.log.get_by_text("Only pictures")).to_be_visible()
 
 
+async def while_a_photo_is_sent(chat: Chat, rasa: FakeRasa) -> None:
+    await chat.page.route("**/api/photos?*", leave_unanswered)
+    file = {"name": "shoe.png", "mimeType": "image/png", "buffer": picture("PNG")}
+    await chat.panel.locator("input[type=file]").set_input_files(file)  # type: ignore[arg-type]
+    await expect(chat.log.get_by_role("progressbar")).to_be_visible()
+
+
+async def leave_unanswered(_route: Route) -> None:
+    """What is asked stays under way for as long as the page is open."""
+
+
 async def too_long(chat: Chat, rasa: FakeRasa) -> None:
     await chat.field.fill("x" * 4001)
 
@@ -60,6 +72,7 @@ STATES: dict[str, State] = {
     "rating and new conversation": asked_to_rate_and_renew,
     "offline": offline,
     "refused photo": with_a_refused_photo,
+    "photo under way": while_a_photo_is_sent,
     "too long": too_long,
     **{f"card {card}": partial(with_card, card=card) for card in CARDS},
 }

@@ -287,7 +287,13 @@ async def test_a_label_can_be_downloaded_in_the_chat(
     await expect(links).to_have_count(2)
     await expect(links.first).to_have_attribute("href", f"{desk.url}/track/t/label.pdf")
     await expect(chat.log.get_by_role("img", name="QR")).to_have_count(2)
-    assert await accessibility_problems(chat.page) == []
+    # The link is reached by keys; the hostile one is none to be reached.
+    await chat.button("Send a photo").focus()
+    await chat.page.keyboard.press("Shift+Tab")
+    await expect(links.last).to_be_focused()
+    for scheme in ("light", "dark"):
+        await chat.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        assert await accessibility_problems(chat.page) == []
 
 
 async def test_the_page_can_name_order_and_product_by_attributes(
@@ -310,6 +316,26 @@ async def test_the_page_can_name_order_and_product_by_attributes(
     await expect(chat.said("I want to return something from order LL-10234")).to_be_visible()
 
     assert rasa.turns[0]["page"] == {"order": "LL-10234", "product": "fjord-sneakers"}
+
+
+async def test_an_order_page_tells_which_order_it_shows(
+    page: Page, desk: Served, rasa: FakeRasa
+) -> None:
+    await page.goto(f"{desk.url}/shop/account")
+    await page.get_by_role("button", name="Aoife Byrne").click()
+    await page.locator("a[href^='/shop/orders/']").first.click()
+    await page.wait_for_url("**/shop/orders/*")
+    number = page.url.rpartition("/")[2]
+    chat = Chat(page)
+    await chat.open()
+
+    await chat.ask("how do I return this?")
+    await page.evaluate("ReturnsDesk.setContext({ order: 'LL-10201', price: '0' })")
+    await chat.ask("and this?")
+
+    # What a page says is passed on as it is, somebody else's order too; it is the actions that open nothing by it.
+    assert [turn["page"] for turn in rasa.turns] == [{"order": number}, {"order": "LL-10201"}]
+    assert await accessibility_problems(page) == []
 
 
 async def test_another_shops_page_embeds_it_under_a_strict_policy(
@@ -410,7 +436,11 @@ async def test_a_person_joins_talks_and_leaves(
     takeover.say(*joined, "Let me look.", now=clock())
     await expect(chat.log.locator(".agent .name")).to_have_text("Anna")
     await expect(chat.log.locator(".agent .bubble")).to_have_text("Let me look.")
-    assert await accessibility_problems(chat.page) == []
+    # Who is writing keeps the place where they write.
+    await expect(chat.field).to_be_focused()
+    for scheme in ("light", "dark"):
+        await chat.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        assert await accessibility_problems(chat.page) == []
     takeover.leave(*joined, now=clock())
     await expect(chat.log.get_by_text("Anna has left the chat.")).to_be_visible()
 

@@ -1,11 +1,11 @@
 """Conversations as shoppers have them, through the running product; each file in a language's folder is one.
 
-`shopper` is a customer's id in the shop or `guest`. A turn `says` a text or `presses` a button, the newest (or with
-`presses_oldest` the oldest) whose label begins so. `hears` are parts of the answer, `once` parts that stand in it once,
-`never` parts that must not be in it, `buttons` labels in their order (all of them, or the first ones with `...` at the
-end). `{mailed_code}` stands for the code that came by mail. `record` is what the database holds afterwards: `lines` of
-the one return that was made (none without it), `states` of all the order's returns from the latest on, and the newest
-`claim` or `withdrawal`.
+`shopper` is a customer's id in the shop or `guest`. A turn `says` a text (`on_page` is what the shop's page shows), or
+`presses` a button, the newest (or with `presses_oldest` the oldest) whose label begins so. `hears` are parts of the
+answer, `once` parts that stand in it once, `never` parts that must not be in it, `buttons` labels in their order (all
+of them, or the first ones with `...` at the end). `{mailed_code}` stands for the code that came by mail. `record` is
+what the database holds afterwards: `lines` of the one return that was made (none without it), `states` of all the
+order's returns from the latest on, and the newest `claim` or `withdrawal`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _play(shopper: Shopper, turn: dict[str, Any]) -> None:
     elif "presses_oldest" in turn:
         answer = shopper.presses_oldest(turn["presses_oldest"])
     else:
-        answer = shopper.says(_filled(shopper, turn["says"]))
+        answer = shopper.says(_filled(shopper, turn["says"]), turn.get("on_page"))
     for part in turn.get("hears", []):
         assert re.search(part, answer, re.IGNORECASE), f"{part!r} is missing in:\n{answer}"
     for part in turn.get("once", []):

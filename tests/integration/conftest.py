@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ import pytest
 
 from returnsdesk.cli import main
 from returnsdesk.db import migrate
+from returnsdesk.db.importer import import_shop
 from returnsdesk.db.session import Database
+from returnsdesk.services import policies
+from tests.integration.small_shop import SmallShop, line, order, paid, parcel
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,13 @@ class Answer:
 
 
 Command = Callable[..., Answer]
+
+
+def shown(call: Command, *arguments: str) -> Any:
+    """What a command shows with `--json`; it has to succeed."""
+    answer = call(*arguments, "--json")
+    assert answer.status == 0, answer.err
+    return answer.data
 
 
 @pytest.fixture
@@ -62,3 +73,20 @@ def desk_database(returnsdesk: Command, tmp_path: Path) -> Iterator[Database]:
     migrate.upgrade(database)
     yield database
     database.dispose()
+
+
+@pytest.fixture
+def delivered_order(desk_database: Database, tmp_path: Path) -> None:
+    """An order of three shirts and a belt, delivered days ago."""
+    now = datetime.now(timezone.utc)
+    shop = SmallShop(tmp_path / "shop")
+    shop.orders = [
+        order(
+            lines=[line("L1", quantity=3), line("L2", sku="belt-85", quantity=1)],
+            payments=[paid("40.00")],
+            shipments=[parcel("T1", "L1", "L2")],
+        )
+    ]
+    with desk_database.write() as session:
+        version = policies.current_version(session, now).id
+    import_shop(desk_database, shop.write(), policy_version_id=version, shift_to=now.date())

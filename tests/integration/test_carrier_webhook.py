@@ -7,7 +7,7 @@ import hmac
 import json
 import re
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +21,16 @@ from returnsdesk.desk.app import create_app
 from returnsdesk.desk.hooks import BYTES_LIMIT
 from returnsdesk.settings import PROJECT_ROOT, Settings, load_settings
 from tests.desk.serving import Served
+from tests.integration.desk_app import client, database_url
 from tests.servers.processes import free_port
 from tests.services.sending import labelled, view_of
 from tests.services.shop import NOW, database, shop
 
-__all__ = ["database", "shop"]
+__all__ = ["client", "database", "database_url", "shop"]
 
 SECRET = "the-carrier-webhook-secret"
 SENDCLOUD_SECRET = "secretkey"
 Post = Callable[..., Any]
-
-
-@pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    """One kind of database is enough: what a report and a link change is tested on all with the services."""
-    return f"sqlite:///{tmp_path / 'shop.db'}"
 
 
 @pytest.fixture
@@ -46,15 +41,6 @@ def settings(shop: Database, tmp_path: Path) -> Settings:
         carrier_webhook_secret=SECRET,
         sendcloud_secret_key=SENDCLOUD_SECRET,
     )
-
-
-@pytest.fixture
-async def client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(settings, clock=lambda: NOW)
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
-        yield client
-    app.state.desk.database.dispose()
 
 
 def signature_of(body: bytes, key: str) -> str:

@@ -1,38 +1,24 @@
-"""Rules of `returnsdesk return`: it shows the record, and moves returns along in demo mode only."""
+"""Rules of `returnsdesk return`: it shows the record, and moves returns along."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from returnsdesk.db.importer import import_shop
 from returnsdesk.db.session import Database
-from returnsdesk.services import policies, returns
+from returnsdesk.services import refunds, returns
 from returnsdesk.services.returns import RequestedLine, ReturnRequest
-from tests.integration.conftest import Command
-from tests.integration.small_shop import SmallShop, line, order, paid, parcel
+from tests.integration.conftest import Command, shown
 
 NOW = datetime.now(timezone.utc)
 RMA = "RMA-1001"
 
 
 @pytest.fixture
-def desk(returnsdesk: Command, desk_database: Database, tmp_path: Path) -> Command:
+def desk(returnsdesk: Command, desk_database: Database, delivered_order: None) -> Command:
     """Two of three shirts and a belt of an order delivered days ago, in one return: refund and exchange."""
-    shop = SmallShop(tmp_path / "shop")
-    shop.orders = [
-        order(
-            lines=[line("L1", quantity=3), line("L2", sku="belt-85", quantity=1)],
-            payments=[paid("40.00")],
-            shipments=[parcel("T1", "L1", "L2")],
-        )
-    ]
-    with desk_database.write() as session:
-        version = policies.current_version(session, NOW).id
-    import_shop(desk_database, shop.write(), policy_version_id=version, shift_to=NOW.date())
     request = ReturnRequest(
         "100",
         (
@@ -49,26 +35,20 @@ def desk(returnsdesk: Command, desk_database: Database, tmp_path: Path) -> Comma
     return returnsdesk
 
 
-def shown(desk: Command, *arguments: str) -> Any:
-    answer = desk("return", *arguments, "--json")
-    assert answer.status == 0, answer.err
-    return answer.data
-
-
 def commands_of(data: Any) -> list[tuple[str, str]]:
     return [(event["document"], event["command"]) for event in data["timeline"]]
 
 
 def test_return_is_moved_from_label_to_its_end(desk: Command) -> None:
-    assert shown(desk, "label", RMA)["status"] == "label_issued"
-    assert shown(desk, "scan", RMA)["status"] == "in_transit"
-    assert shown(desk, "arrive", RMA)["status"] == "arrived"
-    inspected = shown(desk, "inspect", RMA)
+    assert shown(desk, "return", "label", RMA)["status"] == "label_issued"
+    assert shown(desk, "return", "scan", RMA)["status"] == "in_transit"
+    assert shown(desk, "return", "arrive", RMA)["status"] == "arrived"
+    inspected = shown(desk, "return", "inspect", RMA)
     assert inspected["status"] == "inspected"
     assert [each["accepted"] for each in inspected["lines"]] == [2, 1]
-    refunded = shown(desk, "refund", RMA)
+    refunded = shown(desk, "return", "refund", RMA)
     assert refunded["refunds"][0]["amount_minor"] == 2000 - refunded["fee_minor"]
-    sent = shown(desk, "ship", RMA)
+    sent = shown(desk, "return", "ship", RMA)
     assert sent["exchange"]["status"] == "shipped"
     assert sent["exchange"]["tracking_number"] == f"DEMO-{sent['exchange']['number']}"
     assert commands_of(sent)[-3:] == [
@@ -83,7 +63,7 @@ def test_the_label_command_makes_a_label_and_says_where_it_is(desk: Command) -> 
 
     assert answer.status == 0, answer.err
     assert "/track/" in answer.out and "/label.pdf" in answer.out
-    [parcel] = shown(desk, "show", RMA)["parcels"]
+    [parcel] = shown(desk, "return", "show", RMA)["parcels"]
     assert parcel["label_ready"] is True
     assert parcel["tracking_number"] in desk("return", "show", RMA).out
 
@@ -97,11 +77,11 @@ def test_a_shop_without_carrier_has_no_label_command(
 
     assert (answer.status, answer.err.count("\n")) == (1, 1)
     assert "CARRIER is none" in answer.err
-    assert shown(desk, "show", RMA)["status"] == "approved"
+    assert shown(desk, "return", "show", RMA)["status"] == "approved"
 
 
 def test_the_way_of_sending_is_changed_and_what_is_not_possible_is_said(desk: Command) -> None:
-    assert shown(desk, "method", RMA, "own_carrier")["method"] == "own_carrier"
+    assert shown(desk, "return", "method", RMA, "own_carrier")["method"] == "own_carrier"
 
     for arguments, sentence in (
         (("pigeon",), "Pigeon is not offered; there is drop_off, own_carrier."),
@@ -111,11 +91,11 @@ def test_the_way_of_sending_is_changed_and_what_is_not_possible_is_said(desk: Co
         answer = desk("return", "method", RMA, *arguments)
         assert answer.status != 0
         assert sentence is None or answer.err.startswith(sentence)
-    assert shown(desk, "show", RMA)["method"] == "own_carrier"
+    assert shown(desk, "return", "show", RMA)["method"] == "own_carrier"
 
 
 def test_every_move_is_signed_by_the_command_line(desk: Command) -> None:
-    timeline = shown(desk, "scan", RMA)["timeline"]
+    timeline = shown(desk, "return", "scan", RMA)["timeline"]
 
     assert timeline[-1]["actor"] == "cli"
     assert timeline[-1]["after"] == {"status": "in_transit"}
@@ -124,9 +104,9 @@ def test_every_move_is_signed_by_the_command_line(desk: Command) -> None:
 def test_pieces_can_be_decided_one_by_one(desk: Command) -> None:
     desk("return", "arrive", RMA)
 
-    first = shown(desk, "inspect", RMA, "--line", "L1", "--quantity", "1", "--grade", "b")
+    first = shown(desk, "return", "inspect", RMA, "--line", "L1", "--quantity", "1", "--grade", "b")
     assert (first["status"], first["lines"][0]["accepted"]) == ("arrived", 1)
-    rest = shown(desk, "inspect", RMA, "--grade", "C", "--reason", "worn")
+    rest = shown(desk, "return", "inspect", RMA, "--grade", "C", "--reason", "worn")
 
     assert rest["status"] == "inspected"
     assert [(each["accepted"], each["rejected"]) for each in rest["lines"]] == [(1, 1), (0, 1)]
@@ -151,14 +131,14 @@ def test_move_that_is_not_possible_is_one_sentence_and_changes_nothing(
     desk: Command, arguments: list[str], sentence: str
 ) -> None:
     desk("return", "arrive", RMA)
-    before = shown(desk, "show", RMA)
+    before = shown(desk, "return", "show", RMA)
 
     answer = desk("return", *arguments)
 
     assert answer.status == 1
     assert answer.err.startswith(sentence)
     assert answer.err.count("\n") == 1
-    assert shown(desk, "show", RMA) == before
+    assert shown(desk, "return", "show", RMA) == before
 
 
 def test_nothing_is_left_to_inspect_after_the_last_piece(desk: Command) -> None:
@@ -169,25 +149,41 @@ def test_nothing_is_left_to_inspect_after_the_last_piece(desk: Command) -> None:
 
 
 def test_cancelled_return_frees_what_it_held(desk: Command) -> None:
-    cancelled = shown(desk, "cancel", RMA)
+    cancelled = shown(desk, "return", "cancel", RMA)
 
     assert cancelled["status"] == "cancelled"
     assert cancelled["exchange"]["status"] == "released"
 
 
-@pytest.mark.parametrize(
-    "move", ["approve", "label", "scan", "arrive", "inspect", "refund", "ship", "cancel"]
-)
-def test_moves_are_for_the_demo_only(
-    desk: Command, monkeypatch: pytest.MonkeyPatch, move: str
+def test_outside_the_demo_a_replacement_needs_its_tracking_number(
+    desk: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    before = shown(desk, "return", "show", RMA)
     monkeypatch.setenv("DEMO_MODE", "false")
 
-    answer = desk("return", move, RMA)
+    answer = desk("return", "ship", RMA)
 
     assert answer.status == 1
-    assert "DEMO_MODE is off" in answer.err
-    assert shown(desk, "show", RMA)["status"] == "approved"
+    assert answer.err == "Give the parcel's tracking number with --tracking.\n"
+    assert shown(desk, "return", "show", RMA) == before
+
+
+def test_a_refused_part_is_listed_and_goes_another_way(
+    desk: Command, desk_database: Database
+) -> None:
+    for move in ("label", "scan", "arrive", "inspect"):
+        shown(desk, "return", move, RMA)
+    part = shown(desk, "return", "refund", RMA)["refunds"][0]["parts"][0]
+    refunds.fail_part(desk_database, part["id"], "card closed", now=NOW)
+
+    (listed,) = desk("refund", "failed", "--json").data
+    assert (listed["number"], listed["order_number"]) == (part["id"], "#100")
+    assert (listed["amount_minor"], listed["last_error"]) == (part["amount_minor"], "card closed")
+
+    assert desk("refund", "as-credit", str(part["id"])).status == 0
+    again = desk("refund", "retry", str(part["id"]))
+    assert (again.status, again.err.count("\n")) == (1, 1)
+    assert desk("refund", "failed", "--json").data == []
 
 
 def test_return_is_shown_in_words(desk: Command) -> None:
@@ -198,8 +194,8 @@ def test_return_is_shown_in_words(desk: Command) -> None:
 
 
 def test_returns_are_listed_by_status(desk: Command) -> None:
-    assert [row["rma_number"] for row in shown(desk, "list")] == [RMA]
-    assert shown(desk, "list", "--status", "closed") == []
+    assert [row["rma_number"] for row in shown(desk, "return", "list")] == [RMA]
+    assert shown(desk, "return", "list", "--status", "closed") == []
     assert RMA in desk("return", "list").out
 
 

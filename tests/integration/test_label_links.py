@@ -2,45 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 
-import httpx
 import pytest
 from PIL import Image
 
 from returnsdesk.db.models import InboundParcel
 from returnsdesk.db.session import Database
-from returnsdesk.desk.app import create_app
 from returnsdesk.services import labels, links, return_moves
 from returnsdesk.settings import Settings, load_settings
 from returnsdesk.texts import render
+from tests.integration.desk_app import client, database_url
 from tests.services.sending import approved, change_policy, labelled
 from tests.services.shop import NOW, database, shop
 
-__all__ = ["database", "shop"]
-
-
-@pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    """One kind of database is enough: what a report and a link change is tested on all with the services."""
-    return f"sqlite:///{tmp_path / 'shop.db'}"
+__all__ = ["client", "database", "database_url", "shop"]
 
 
 @pytest.fixture
 def settings(shop: Database, tmp_path: Path) -> Settings:
     return load_settings(database_url=shop.url, var_dir=tmp_path / "var", secret_key="x" * 32)
-
-
-@pytest.fixture
-async def client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(settings, clock=lambda: NOW)
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
-        yield client
-    app.state.desk.database.dispose()
 
 
 def link(settings: Settings, rma_number: str, kind: str = "pdf", now=NOW) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 _SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 
@@ -16,6 +16,8 @@ settings.register_profile(
     deadline=None,
     derandomize=True,
     database=None,
+    # A failure is told as it was found: making it smaller may take minutes, which is what `deep` is for.
+    phases=[Phase.explicit, Phase.generate],
     max_examples=30,
     stateful_step_count=30,
     suppress_health_check=_SLOW_IS_FINE,

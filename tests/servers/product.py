@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -57,9 +57,9 @@ class Shopper:
         self._buttons: list[dict[str, str]] = []
         self._mails_before = self.mails()
 
-    def says(self, text: str) -> str:
-        """Type a message; everything that the desk answers, as one text."""
-        self._client.say(text)
+    def says(self, text: str, page: Mapping[str, str] | None = None) -> str:
+        """Type a message, on a page of the shop; everything that the desk answers, as one text."""
+        self._client.say(text, page)
         return self._listen()
 
     def presses(self, label: str) -> str:

@@ -110,6 +110,14 @@ def not_sent(shop: Database, order_number: str) -> None:
                 unit.shipment = None
 
 
+def find_return(shop: Database, rma_number: str) -> ReturnView:
+    """A return as it stands in the record; it has to be there."""
+    with shop.read() as session:
+        view = returns.find(session, rma_number)
+    assert view is not None
+    return view
+
+
 def conversation(shop: Database, order_number: str | None = None) -> str:
     """A conversation of the web widget in which one photo was sent, proven to be about an order."""
     talk_id = conversations.start(shop, channel="web", language="nl", now=NOW).id

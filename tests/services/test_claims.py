@@ -43,6 +43,7 @@ from tests.services.documents import (
     create,
     everything,
     exchange_request,
+    find_return,
     in_transit,
     inspected,
     live_units,
@@ -77,11 +78,6 @@ def settle(shop, view):
 def find(shop, number):
     with shop.read() as session:
         return claims.find(session, number)
-
-
-def find_return(shop, rma_number):
-    with shop.read() as session:
-        return returns.find(session, rma_number)
 
 
 def blocking(error):

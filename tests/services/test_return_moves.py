@@ -14,7 +14,6 @@ from returnsdesk.services import (
     refunds,
     reopening,
     return_moves,
-    returns,
 )
 from returnsdesk.services.errors import Conflict, NotAllowed, NotFound, ServiceError
 from returnsdesk.services.returns import RequestedLine, ReturnRequest
@@ -29,6 +28,7 @@ from tests.services.documents import (
     create,
     everything,
     exchange_request,
+    find_return,
     inspected,
     live_units,
     notices,
@@ -42,13 +42,8 @@ from tests.services.shop import NOW
 LATER = NOW + timedelta(days=1)
 
 
-def view_of(shop, rma_number):
-    with shop.read() as session:
-        return returns.find(session, rma_number)
-
-
 def status_of(shop, rma_number):
-    return view_of(shop, rma_number).status
+    return find_return(shop, rma_number).status
 
 
 def set_method(shop, rma_number, method):
@@ -124,7 +119,7 @@ ALLOWED = {
 @pytest.mark.parametrize("state", AT)
 def test_a_command_in_the_wrong_state_is_refused_and_changes_nothing(shop, state):
     rma_number = AT[state](shop)
-    before = (everything(shop), view_of(shop, rma_number), units(shop))
+    before = (everything(shop), find_return(shop, rma_number), units(shop))
     for command, give in COMMANDS.items():
         if (state, command) in ALLOWED | SAME_AGAIN:
             continue
@@ -132,15 +127,15 @@ def test_a_command_in_the_wrong_state_is_refused_and_changes_nothing(shop, state
             give(shop, rma_number, actor=AGENT, now=LATER)
         assert refused.value.code == "WRONG_STATE"
         assert refused.value.facts["status"] == state
-        assert (everything(shop), view_of(shop, rma_number), units(shop)) == before
+        assert (everything(shop), find_return(shop, rma_number), units(shop)) == before
 
 
 @pytest.mark.parametrize(("state", "command"), sorted(SAME_AGAIN))
 def test_the_same_report_again_changes_nothing(shop, state, command):
     rma_number = AT[state](shop)
-    before = (everything(shop), view_of(shop, rma_number))
+    before = (everything(shop), find_return(shop, rma_number))
     COMMANDS[command](shop, rma_number, actor=AGENT, now=LATER)
-    assert (everything(shop), view_of(shop, rma_number)) == before
+    assert (everything(shop), find_return(shop, rma_number)) == before
 
 
 def test_an_unknown_return_is_refused(shop):
