@@ -111,7 +111,13 @@ class Shopper:
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """The product with the sample shop; conversations of one test must not need what another left."""
-    state = tmp_path_factory.mktemp("product")
+    with product_in(tmp_path_factory.mktemp("product")) as started:
+        yield started
+
+
+@contextmanager
+def product_in(state: Path) -> Iterator[Product]:
+    """A product of its own with the sample shop as it is when new; its data is kept in `state`."""
     port = free_port()
     environment = {
         **os.environ,
