@@ -1,5 +1,5 @@
 /*
- * The chat of Returns Desk for a shop's pages: one script line, one custom element in a shadow DOM; see docs/widget.md.
+ * The chat of Returns Desk for a shop's pages: one script line, one custom element in a shadow DOM; docs/widget.md.
  * Before a visitor's first chat it asks the desk nothing. What is shown comes from the desk's rows; only a message that
  * is still on its way is drawn before.
  */
@@ -16,11 +16,11 @@
   const FIRST_PAUSE_MS = 500;
   const LONGEST_PAUSE_MS = 8000;
   const REQUEST_MS = 20000;
-  // A short gap, such as a reload of the desk, is not worth a word.
+  // A short gap is not worth a word.
   const LOST_AFTER_MS = 1200;
   const SLEEP_AFTER_MS = 30000;
 
-  // ---- words that may be needed without the desk, in the order of LANGUAGES; all others come with the session ----
+  // ---- words needed without the desk, in the order of LANGUAGES; all others come with the session ----
 
   const TEXTS = {
     title: ["Help with returns", "Hulp bij retouren", "Hilfe bei Retouren", "Hjelp med retur", "Pomoc przy zwrotach"],
@@ -459,7 +459,7 @@ progress { width: 180px; accent-color: var(--accent); }
       return { ok: response.ok, status: response.status, answer, retryMs: 1000 * response.headers.get("Retry-After") };
     }
 
-    // What the shop says about who is logged in: a signed token, null for nobody, undefined when it says nothing.
+    // Who is logged in at the shop: a signed token, null for nobody, undefined when it does not say.
     async loginToken() {
       const { loginUrl, loginToken } = this.dataset;
       const hook = window.ReturnsDesk && window.ReturnsDesk.loginToken;
@@ -558,7 +558,7 @@ progress { width: 180px; accent-color: var(--accent); }
       on("ended", () => this.connect());
       on("error", async () => {
         this.setLost(true);
-        // The browser gives up on an answer that is no stream; the session may be over, or the desk on its way up.
+        // The browser gives up on an answer that is no stream.
         if (source.readyState !== EventSource.CLOSED) return;
         await pause(2 * FIRST_PAUSE_MS);
         if (this.source === source) this.connect();
@@ -569,7 +569,7 @@ progress { width: 180px; accent-color: var(--accent); }
       return Promise.race([pause(ms), new Promise((resolve) => window.addEventListener("online", resolve, { once: true }))]);
     }
 
-    // Connections die unnoticed while a machine sleeps; tabs that nobody looks at need none.
+    // Connections die unnoticed while a machine sleeps.
     watch() {
       const on = (name, act) => window.addEventListener(name, act);
       const resume = () => {
@@ -606,7 +606,7 @@ progress { width: 180px; accent-color: var(--accent); }
       this.tab.keep({ unsent });
     }
 
-    // One after the other, so that the desk keeps them in the order in which they were written.
+    // One after the other, in the order in which they were written.
     async flush() {
       if (this.isFlushing) return;
       this.isFlushing = true;
@@ -965,7 +965,7 @@ progress { width: 180px; accent-color: var(--accent); }
       no.focus();
     }
 
-    // The old conversation closes for good; whoever is logged in at the shop is still known in the new one.
+    // Whoever is logged in at the shop is still known in the new one.
     async startFresh() {
       this.hangUp();
       try {

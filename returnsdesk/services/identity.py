@@ -214,10 +214,15 @@ def _with_prefixes(session: Session, number: str) -> list[str]:
     """A number of digits alone, with the letters that the shop writes before its numbers: "10236" is "LL-10236"."""
     if not number.isdigit():
         return []
-    lately = session.scalars(
-        select(Order.number_norm).order_by(Order.id.desc()).limit(ORDERS_TELLING_PREFIXES)
-    )
-    prefixes = {_FIRST_DIGIT.split(each, maxsplit=1)[0] for each in lately}
+    # The newest and the oldest: a shop may have changed its way of numbering, or have two.
+    told = [
+        number_norm
+        for order_of_age in (Order.id.desc(), Order.id.asc())
+        for number_norm in session.scalars(
+            select(Order.number_norm).order_by(order_of_age).limit(ORDERS_TELLING_PREFIXES)
+        )
+    ]
+    prefixes = {_FIRST_DIGIT.split(each, maxsplit=1)[0] for each in told}
     return sorted(f"{prefix}{number}" for prefix in prefixes if prefix)
 
 
