@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 SECONDS_TO_START = 60
@@ -19,11 +20,17 @@ class ServerDidNotStartError(Exception):
     """The server ended, or did not answer in time; the text holds the end of its log."""
 
 
+# Below the ports that systems give to outgoing connections, one of which could take the port before its server does.
+PORTS = range(20_000, 32_000)
+
+
 def free_port() -> int:
     """A TCP port on the loopback address that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    while True:
+        port = random.choice(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextmanager
