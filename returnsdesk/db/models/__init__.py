@@ -9,7 +9,6 @@ from returnsdesk.db.models.conversations import (
     IdentityAttempt,
     Message,
     OneTimeCode,
-    StaffAccount,
     VerifiedSession,
 )
 from returnsdesk.db.models.documents import (
@@ -26,6 +25,14 @@ from returnsdesk.db.models.documents import (
 )
 from returnsdesk.db.models.money import Refund, RefundPart, StoreCredit
 from returnsdesk.db.models.operations import Case, Event, Notification, OutboxJob, Override
+from returnsdesk.db.models.review import (
+    CannedAnswer,
+    ConversationNote,
+    ConversationRead,
+    ConversationTag,
+    Correction,
+    SavedView,
+)
 from returnsdesk.db.models.shop import (
     Customer,
     Order,
@@ -39,15 +46,24 @@ from returnsdesk.db.models.shop import (
     StockItem,
     Variant,
 )
+from returnsdesk.db.models.staff import AuditEntry, LoginAttempt, StaffAccount, StaffSession
+from returnsdesk.db.models.telegram import ChatLink, TelegramChat, TelegramUpdate
 
 __all__ = [
+    "AuditEntry",
     "ButtonToken",
+    "CannedAnswer",
     "CarrierEvent",
     "Case",
+    "ChatLink",
     "Claim",
     "ClaimEvidence",
     "ClaimLine",
     "Conversation",
+    "ConversationNote",
+    "ConversationRead",
+    "ConversationTag",
+    "Correction",
     "Customer",
     "Draft",
     "DraftLine",
@@ -57,6 +73,7 @@ __all__ = [
     "IdentityAttempt",
     "InboundParcel",
     "Inspection",
+    "LoginAttempt",
     "Message",
     "Notification",
     "OneTimeCode",
@@ -75,10 +92,14 @@ __all__ = [
     "Reservation",
     "Return",
     "ReturnLine",
+    "SavedView",
     "Shipment",
     "StaffAccount",
+    "StaffSession",
     "StockItem",
     "StoreCredit",
+    "TelegramChat",
+    "TelegramUpdate",
     "UnitClaim",
     "Variant",
     "VerifiedSession",

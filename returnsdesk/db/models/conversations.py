@@ -10,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -36,12 +37,41 @@ class Conversation(Base):
     last_seq: Mapped[int] = Column(Integer, nullable=False, default=0)
     # The shopper logged out or began anew: its session opens it no more.
     ended_at: Mapped[datetime | None] = Column(UTCDateTime)
+    # Sessions issued before this moment open it no more, though it goes on elsewhere: logged out in one browser.
+    sessions_from: Mapped[datetime | None] = Column(UTCDateTime)
     # Which desk process is answering, and until when that holds if the process is never heard of again.
     turn_owner: Mapped[str | None] = Column(String(36))
     turn_lease_until: Mapped[datetime | None] = Column(UTCDateTime)
 
+    # What lists filter by, kept in the transaction of whatever changes it.
+    # bot: the assistant answers; waiting: for a person; person: one has it; closed
+    state: Mapped[str] = Column(String(10), nullable=False, default="bot")
+    handed_over_at: Mapped[datetime | None] = Column(UTCDateTime)
+    # The least sure of the assistant's readings, and how often it did not understand.
+    lowest_confidence: Mapped[float | None] = Column(Float)
+    fallback_count: Mapped[int] = Column(Integer, nullable=False, default=0)
+    # What came of it last: return, exchange, claim, withdrawal, case, or answered
+    outcome: Mapped[str | None] = Column(String(20))
+    # The shopper's rating, 1 to 5
+    csat: Mapped[int | None] = Column(Integer)
+    # The latest order that it was about, and the customer, once known
+    order_id: Mapped[int | None] = Column(ForeignKey("orders.id"), index=True)
+    customer_id: Mapped[int | None] = Column(ForeignKey("customers.id"), index=True)
+    reviewed_at: Mapped[datetime | None] = Column(UTCDateTime)
+    reviewed_by: Mapped[str | None] = Column(String(254))
+    # E-mail address of the member of staff who sees to it
+    assigned_to: Mapped[str | None] = Column(String(254), index=True)
+    # A person of the team is writing to the shopper, as far as known until then.
+    agent_typing_until: Mapped[datetime | None] = Column(UTCDateTime)
+
     messages: Mapped[list[Message]] = relationship(
         "Message", back_populates="conversation", order_by="Message.seq"
+    )
+
+    __table_args__ = (
+        CheckConstraint("state IN ('bot', 'waiting', 'person', 'closed')", name="known_state"),
+        CheckConstraint("csat BETWEEN 1 AND 5", name="csat_in_range"),
+        Index("ix_conversations_state_last_message_at", "state", "last_message_at"),
     )
 
 
@@ -60,6 +90,8 @@ class Message(Base):
     text: Mapped[str] = Column(Text, nullable=False, default="")
     # buttons as shown (label and opaque token), cards, pictures
     content: Mapped[dict[str, Any]] = Column(JSON, nullable=False, default=dict)
+    # Through which channel it came, where that differs from the conversation's own
+    channel: Mapped[str | None] = Column(String(20))
     # What a pressed button stands for: {"intent": ..., "entities": {...}}; empty for typed text
     choice: Mapped[dict[str, Any] | None] = Column(JSON(none_as_null=True))
     # shopper's messages: waiting -> answered; all others: sent
@@ -70,6 +102,10 @@ class Message(Base):
     failing_since: Mapped[datetime | None] = Column(UTCDateTime)
     # On a shopper's message once answered: intent, confidence, ranking, entities, actions, slots
     trace: Mapped[dict[str, Any] | None] = Column(JSON(none_as_null=True))
+    # The same once more where lists and figures look for it
+    intent: Mapped[str | None] = Column(String(60))
+    confidence: Mapped[float | None] = Column(Float)
+    is_fallback: Mapped[bool] = Column(Boolean, nullable=False, default=False)
     created_at: Mapped[datetime] = Column(UTCDateTime, nullable=False)
 
     conversation: Mapped[Conversation] = relationship("Conversation", back_populates="messages")
@@ -82,6 +118,9 @@ class Message(Base):
         ),
         CheckConstraint("state IN ('waiting', 'answered', 'sent')", name="known_state"),
         Index("ix_messages_state_id", "state", "id"),
+        Index("ix_messages_intent_id", "intent", "id"),
+        Index("ix_messages_is_fallback_id", "is_fallback", "id"),
+        Index("ix_messages_created_at", "created_at"),
     )
 
 
@@ -207,19 +246,3 @@ class DraftLine(Base):
     new_variant: Mapped[Variant | None] = relationship("Variant")
 
     __table_args__ = (UniqueConstraint("draft_id", "order_line_id"),)
-
-
-class StaffAccount(Base):
-    """A member of the support team who may log in to the console."""
-
-    __tablename__ = "staff_accounts"
-
-    id: Mapped[int] = Column(Integer, primary_key=True)
-    email: Mapped[str] = Column(String(254), nullable=False, unique=True)
-    name: Mapped[str] = Column(String(120), nullable=False)
-    role: Mapped[str] = Column(String(10), nullable=False)
-    password_hash: Mapped[str] = Column(String(200), nullable=False)
-    is_active: Mapped[bool] = Column(Boolean, nullable=False, default=True)
-    created_at: Mapped[datetime] = Column(UTCDateTime, nullable=False)
-
-    __table_args__ = (CheckConstraint("role IN ('agent', 'lead', 'admin')", name="known_role"),)

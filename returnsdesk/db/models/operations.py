@@ -22,6 +22,9 @@ class Case(Base):
     status: Mapped[str] = Column(String(20), nullable=False, index=True)
     priority: Mapped[str] = Column(String(10), nullable=False, default="normal")
     created_at: Mapped[datetime] = Column(UTCDateTime, nullable=False)
+    closed_at: Mapped[datetime | None] = Column(UTCDateTime)
+    # E-mail address of the member of staff who sees to it
+    assigned_to: Mapped[str | None] = Column(String(254), index=True)
     # What it is about, where it is about a document: return, exchange, claim, withdrawal or refund
     order_id: Mapped[int | None] = Column(ForeignKey("orders.id"), index=True)
     document: Mapped[str | None] = Column(String(20))

@@ -38,11 +38,9 @@ class Customer(Base):
     member_since: Mapped[datetime | None] = Column(UTCDateTime)
     # line1, line2, city, region, postcode, country
     address: Mapped[dict[str, Any]] = Column(JSON, nullable=False, default=dict)
-    # Where notices of returns go
+    # Where notices of returns go; Telegram's part of it stands with the chat
     notify_by_email: Mapped[bool] = Column(Boolean, nullable=False, default=True)
     notify_by_sms: Mapped[bool] = Column(Boolean, nullable=False, default=False)
-    notify_by_telegram: Mapped[bool] = Column(Boolean, nullable=False, default=False)
-    telegram_chat_id: Mapped[str | None] = Column(String(40), unique=True)
 
     orders: Mapped[list[Order]] = relationship("Order", back_populates="customer")
     payment_methods: Mapped[list[PaymentMethod]] = relationship(
