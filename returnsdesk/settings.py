@@ -15,6 +15,7 @@ import tempfile
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 from dotenv.parser import parse_stream
 from pydantic import BaseSettings, Field, SecretStr, ValidationError, validator
@@ -127,6 +128,31 @@ class Settings(BaseSettings):
         description="Address of an SMS service (docs/providers.md); empty keeps texts in VAR_DIR/sms.",
     )
     sms_token: SecretStr | None = Field(None, description="Bearer token for the SMS service.")
+    telegram_token: SecretStr | None = Field(
+        None, description="Token of the Telegram bot, from BotFather; empty: no Telegram."
+    )
+    telegram_mode: str = Field(
+        "polling",
+        description="How updates come: polling (one desk process, no public address) or webhook (docs/telegram.md).",
+    )
+    telegram_api_url: str = Field(
+        "https://api.telegram.org", description="Address of the Bot API server."
+    )
+    support_hours: str = Field(
+        "mon-fri 09:00-17:00",
+        description="When people of the team answer, as in: mon-fri 09:00-17:00, sat 10:00-14:00; empty: always.",
+    )
+    support_time_zone: str = Field(
+        "Europe/Amsterdam", description="Time zone of SUPPORT_HOURS, as in the IANA list."
+    )
+    keep_conversations_days: int = Field(
+        730,
+        ge=0,
+        description="Conversations are erased this many days after their last message; 0 keeps them.",
+    )
+    keep_audit_days: int = Field(
+        1095, ge=0, description="Entries of the audit log are kept this many days; 0 keeps them."
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     class Config:
@@ -153,6 +179,18 @@ class Settings(BaseSettings):
     def _known_carrier(cls, value: str) -> str:
         if value not in ("embedded", "sendcloud", "none"):
             raise ValueError("must be embedded, sendcloud or none")
+        return value
+
+    @validator("telegram_mode")
+    def _known_mode(cls, value: str) -> str:
+        if value not in ("polling", "webhook"):
+            raise ValueError("must be polling or webhook")
+        return value
+
+    @validator("support_time_zone")
+    def _known_time_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("must be a time zone such as Europe/Amsterdam")
         return value
 
     @validator("lift_rate_limits")

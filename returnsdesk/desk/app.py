@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
+from returnsdesk.console.app import create_console
 from returnsdesk.db.session import Database
 from returnsdesk.desk import health, hooks, labels, photos, ratings, tracking, transcripts, widget
 from returnsdesk.desk.channels import web
@@ -72,6 +73,7 @@ def create_app(
             *health.routes,
             *hooks.routes,
             *labels.routes,
+            create_console(desk),
             *([*pages.routes, *payments.routes, *shop_pages.routes] if settings.demo_mode else []),
         ],
         middleware=_middleware(settings),

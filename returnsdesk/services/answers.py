@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from returnsdesk.db.models import ButtonToken, Conversation, Message
 from returnsdesk.db.session import Database
+from returnsdesk.services import conversation_state
 from returnsdesk.services.conversations import (
     DELAYED,
     is_told_of_delay,
@@ -143,6 +144,7 @@ def store_answer(
             for reply in replies:
                 _add_reply(session, conversation, message, reply, now)
             message.state, message.trace = "answered", trace
+            conversation_state.note_turn(conversation, message, trace)
             language = trace.get("slots", {}).get("language")
             if language in LANGUAGES:
                 conversation.language = language

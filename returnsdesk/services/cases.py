@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from returnsdesk.db.models import Case, Message, Return
 from returnsdesk.db.session import Database
-from returnsdesk.services import events
+from returnsdesk.services import conversation_state, events
 from returnsdesk.services.errors import NotFound
 
 
@@ -107,6 +107,7 @@ def _opened(session: Session, case: Case, *, actor: str) -> int:
     """Store a case and log that it was opened; returns its number."""
     session.add(case)
     session.flush()
+    conversation_state.settle(session, case.conversation_id)
     events.record(
         session, actor=actor, command="open_case", document="case", document_id=case.id, now=case.created_at,
         after={"reason": case.reason, "priority": case.priority}, conversation_id=case.conversation_id,
@@ -178,7 +179,8 @@ def close_case(database: Database, case_number: int, *, actor: str, now: datetim
 
 
 def _close(session: Session, case: Case, *, actor: str, now: datetime) -> None:
-    case.status = "closed"
+    case.status, case.closed_at = "closed", now
+    conversation_state.settle(session, case.conversation_id)
     events.record(
         session, actor=actor, command="close_case", document="case", document_id=case.id, now=now,
         before={"status": "open"}, after={"status": "closed"}, conversation_id=case.conversation_id,

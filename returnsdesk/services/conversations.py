@@ -24,6 +24,7 @@ from returnsdesk.db.models import (
     VerifiedSession,
 )
 from returnsdesk.db.session import Database
+from returnsdesk.services import conversation_state
 from returnsdesk.services.errors import Conflict, NotFound
 
 DELAYED = "delayed"
@@ -105,6 +106,7 @@ def end(database: Database, conversation_id: str, *, now: datetime) -> None:
     with database.write() as session:
         conversation = locked(session, conversation_id)
         conversation.ended_at = conversation.ended_at or now
+        conversation_state.settle(session, conversation_id)
 
 
 def find(session: Session, conversation_id: str) -> ConversationView | None:

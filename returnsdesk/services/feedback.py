@@ -92,6 +92,7 @@ def rate(
             row = new_message(conversation, author="system", text="", state="sent", now=now)
             session.add(row)
         row.content = {"kind": RATING, "score": score, "comment": comment}
+        conversation.csat = score
 
 
 def rating_of(session: Session, conversation_id: str) -> tuple[int, str] | None:

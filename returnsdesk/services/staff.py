@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Final
 
 from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -97,6 +100,32 @@ def set_password(
         account.password_hash = password_hash
         _record(session, account, "set_staff_password", actor, now, {})
         return _view(account)
+
+
+def check_password(database: Database, email: str, password: str) -> int | None:
+    """The id of the active account that the address and password belong to, or None.
+
+    An unknown address takes as long as a wrong password.
+    """
+    address = normalise_email(email)[:254]
+    with database.read() as session:
+        account = session.scalars(
+            select(StaffAccount).where(StaffAccount.email == address)
+        ).one_or_none()
+        kept = account.password_hash if account is not None else _unknown_hash()
+        is_active = account is not None and account.is_active
+        account_id = account.id if account is not None else None
+    try:
+        _hasher.verify(kept, password[: LONGEST_PASSWORD + 1])
+    except Argon2Error:
+        return None
+    return account_id if is_active else None
+
+
+@cache
+def _unknown_hash() -> str:
+    """A hash that no password fits, made with the same effort as real ones."""
+    return _hasher.hash(secrets.token_hex(16))
 
 
 def _check_role(role: str) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from returnsdesk.db.models import Case, Conversation, Message, StaffAccount
 from returnsdesk.db.session import Database
 from returnsdesk.domain.mentions import normalise_email
-from returnsdesk.services import events
+from returnsdesk.services import conversation_state, events
 from returnsdesk.services.conversations import (
     TAKEN_OVER,
     WITH_PERSON,
@@ -63,6 +63,7 @@ def join(database: Database, conversation_id: str, agent: str, *, now: datetime)
             .execution_options(synchronize_session=False)
         )
         _tell(session, conversation, account, has_joined=True, now=now)
+        conversation_state.settle(session, conversation_id)
         _record(session, case, account, "take_over", now)
         return str(account.name)
 
@@ -92,7 +93,8 @@ def leave(database: Database, conversation_id: str, agent: str, *, now: datetime
     with database.write() as session:
         conversation, account = locked(session, conversation_id), _account(session, agent)
         case = _own(session, conversation_id, account)
-        case.status = "closed"
+        case.status, case.closed_at = "closed", now
+        conversation_state.settle(session, conversation_id)
         _tell(session, conversation, account, has_joined=False, now=now)
         text = render("takeover_assistant_is_back", conversation.language)
         session.add(new_message(conversation, author="assistant", text=text, state="sent", now=now))

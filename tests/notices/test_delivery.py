@@ -430,11 +430,7 @@ def test_a_text_message_waits_as_long_as_the_service_asks(
 
 
 def test_notices_are_written_for_channels_with_a_sender_alone(shop: Any, settings: Any) -> None:
-    def by_everything(order: Any) -> None:
-        by_sms(order)
-        order.customer.notify_by_telegram, order.customer.telegram_chat_id = True, "42"
-
-    change_order(shop, "LL-2", by_everything)
+    change_order(shop, "LL-2", by_sms)
     create(shop, conversation_id=talk(shop))
 
     with shop.read() as session:

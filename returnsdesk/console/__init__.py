@@ -1,0 +1,1 @@
+"""The support team's console: pages rendered on the server, in the desk's process."""
