@@ -72,6 +72,12 @@ def find_settlement(text: str) -> str | None:
     return "store_credit" if reading.signals("store_credit") else None
 
 
+def wants_money(text: str) -> bool:
+    """Whether the words ask for the money, or to give something back, and for no other item."""
+    reading = read(text[:LONGEST_TEXT])
+    return bool(reading.signals("give_back")) and not reading.signals("exchange")
+
+
 def is_withdrawal(text: str) -> bool:
     """Whether the message speaks of a withdrawal in words of the law."""
     return bool(read(text[:LONGEST_TEXT]).signals("withdrawing"))

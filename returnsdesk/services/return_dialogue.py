@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from returnsdesk.db.models import Draft, DraftLine
 from returnsdesk.db.session import Database
 from returnsdesk.domain import choices
-from returnsdesk.domain.item_wishes import find_settlement, is_withdrawal
+from returnsdesk.domain.item_wishes import find_settlement, is_withdrawal, wants_money
 from returnsdesk.domain.mentions import find_mentions
 from returnsdesk.domain.reading import read
 from returnsdesk.domain.reasons import REASONS, find_reason
@@ -38,6 +38,8 @@ ABOUT_THE_DRAFT = frozenset(
         "nlu_fallback",
     }
 )
+# Intents of questions about money that are wishes for the draft when the words say how it shall be settled.
+ABOUT_MONEY = frozenset({"refunds_method", "refunds_status"})
 # Intents that an answer to the question for the reason is easily taken for: "it broke", "I regret it".
 NEAR_A_REASON = frozenset({"claims_start", "withdrawals_start", "out_of_scope"})
 MOST_WORDS_OF_A_REASON = 8
@@ -150,8 +152,8 @@ class _Listener:
         return self._answered()
 
     def _take_words(self) -> Hearing:
-        is_of_money = (
-            self.heard.intent == "refunds_method" and find_settlement(self.heard.text) is not None
+        is_of_money = self.heard.intent in ABOUT_MONEY and (
+            find_settlement(self.heard.text) is not None or self._wants_money_instead()
         )
         is_about_it = self.heard.intent in ABOUT_THE_DRAFT or (is_of_money and self.draft.lines)
         if not is_about_it and not self._is_first_message():
@@ -224,15 +226,19 @@ class _Listener:
             self._take_quantity(line, text)
         if intent == "exchanges_start" and line.outcome != "exchange":
             self.changes.set_outcome(line, "exchange")
-        elif (
-            intent == "returns_start"
-            and line.outcome == "exchange"
-            and not self._is_first_message()
+        elif line.outcome == "exchange" and (
+            (intent == "returns_start" and not self._is_first_message())
+            or self._wants_money_instead()
         ):
             self.changes.set_outcome(line, "refund")
         is_open_to_exchange = line.outcome == "exchange" or self.question in ("outcome", "variant")
         if is_open_to_exchange or intent == "exchanges_start":
             self.changes.take_variant(line, text)
+
+    def _wants_money_instead(self) -> bool:
+        """Whether the words, no question, ask for money where an exchange is in the draft."""
+        has_exchange = any(line.outcome == "exchange" for line in self.draft.lines)
+        return has_exchange and "?" not in self.heard.text and wants_money(self.heard.text)
 
     def _lines_for_reason(self) -> list[DraftLine]:
         if self.items.focus:
