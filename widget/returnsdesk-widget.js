@@ -1,7 +1,6 @@
 /*
  * The chat of Returns Desk for a shop's pages: one script line, one custom element in a shadow DOM; docs/widget.md.
- * Before a visitor's first chat it asks the desk nothing. What is shown comes from the desk's rows; only a message that
- * is still on its way is drawn before.
+ * What is shown comes from the desk's rows, except a message that is still on its way.
  */
 "use strict";
 
@@ -56,10 +55,7 @@
     contact: ["You can also write to", "Je kunt ook schrijven naar", "Sie können auch schreiben an", "Du kan også skrive til", "Można też napisać na"],
     unsent: ["Not sent yet, trying again.", "Nog niet verstuurd, ik probeer het opnieuw.", "Noch nicht gesendet, neuer Versuch läuft.", "Ikke sendt ennå, prøver igjen.", "Jeszcze nie wysłano, próbuję ponownie."],
     retry: ["Try again", "Opnieuw proberen", "Erneut versuchen", "Prøv igjen", "Spróbuj ponownie"],
-    too_long: ["{count} characters too many", "{count} tekens te veel", "{count} Zeichen zu viel", "{count} tegn for mye", "o {count} znaków za dużo"],
     attach: ["Send a photo", "Foto versturen", "Foto senden", "Send et bilde", "Wyślij zdjęcie"],
-    fresh: ["New conversation", "Nieuw gesprek", "Neues Gespräch", "Ny samtale", "Nowa rozmowa"],
-    save: ["Download transcript", "Gesprek downloaden", "Gespräch herunterladen", "Last ned samtalen", "Pobierz zapis rozmowy"],
   };
 
   // ---- look ----
@@ -167,6 +163,7 @@ progress { width: 180px; accent-color: var(--accent); }
     fresh: "M4 12a8 8 0 1 0 3-6M4 4v4h4",
     save: "M12 4v11m-5-5 5 5 5-5M5 20h14",
     send: "M4 12h15m-6-6 6 6-6 6",
+    telegram: "M3 11 21 4l-3 16-6-5-3 4-1-6z",
     photo: "M4 8h4l2-3h4l2 3h4v11H4zM12 16a3 3 0 1 0 0-6 3 3 0 0 0 0 6z",
   };
 
@@ -310,13 +307,11 @@ progress { width: 180px; accent-color: var(--accent); }
         "div",
         { class: "head" },
         make("h2", { id: "title" }, this.dataset.title || this.text("title")),
-        iconButton("save", this.text("save"), () => this.download()),
-        iconButton("fresh", this.text("fresh"), () => this.askFresh()),
         iconButton("close", this.text("close"), () => this.close()),
       );
       this.log = make("div", { class: "log", role: "log", "aria-labelledby": "title", tabindex: 0 });
       this.status = make("p", { class: "status", role: "status" });
-      this.ask = make("div", { class: "ask", role: "group", "aria-label": this.text("fresh"), hidden: "" });
+      this.ask = make("div", { class: "ask", role: "group", "aria-labelledby": "ask", hidden: "" });
       const onkeydown = (event) => {
         if (event.key !== "Escape" || event.isComposing) return;
         event.preventDefault();
@@ -375,7 +370,7 @@ progress { width: 180px; accent-color: var(--accent); }
       this.field.style.height = "auto";
       this.field.style.height = `${this.field.scrollHeight + 2}px`;
       const left = this.charactersLeft();
-      this.count.textContent = left < 0 ? this.text("too_long", { count: -left }) : "";
+      this.count.textContent = left < 0 && this.words ? this.text("too_long", { count: -left }) : "";
       this.tab.keep({ draft: this.field.value });
     }
 
@@ -528,10 +523,20 @@ progress { width: 180px; accent-color: var(--accent); }
       this.conversation = answer.conversation_id;
       this.token = answer.token;
       this.words = answer.words;
+      if (!this.tools) this.showTools();
       if (!this.seen && !this.unsent.length) this.offerStarters();
       this.log.lang = answer.language;
       const read = answer.resumed ? kept.read : 0;
       this.kept.keep({ token: answer.token, signedIn: Boolean(login) && answer.signed_in, read });
+    }
+
+    // What needs the desk; it has words about Telegram where there is a bot.
+    showTools() {
+      const tools = { telegram: this.goToTelegram, save: this.download, fresh: this.askFresh };
+      const shown = Object.entries(tools).filter(([name]) => this.words[name]);
+      this.tools = shown.map(([name, act]) => iconButton(name, this.text(name), act.bind(this)));
+      this.shadowRoot.querySelector("h2").after(...this.tools);
+      this.fitField();
     }
 
     hangUp() {
@@ -551,7 +556,8 @@ progress { width: 180px; accent-color: var(--accent); }
       });
       on("message", (event) => this.show(JSON.parse(event.data)));
       on("typing", (event) => {
-        this.isTyping = JSON.parse(event.data).typing;
+        const { typing, name } = JSON.parse(event.data);
+        this.isTyping = typing && (name || this.text("assistant"));
         this.showStatus();
       });
       // Ended elsewhere: on with the conversation that another tab began, or with a new one.
@@ -845,7 +851,7 @@ progress { width: 180px; accent-color: var(--accent); }
       status.classList.toggle("lost", Boolean(isLost));
       status.classList.toggle("typing", !isLost && Boolean(isTyping));
       let text = this.isWaiting ? this.text("connecting") : "";
-      if (isTyping) text = `${this.text("assistant")} ${this.text("typing")}`;
+      if (isTyping) text = `${isTyping} ${this.text("typing")}`;
       if (isLost) text = this.text(navigator.onLine ? "lost" : "offline");
       // The same words are not read out again.
       if (status.dataset.text === text) return;
@@ -949,7 +955,6 @@ progress { width: 180px; accent-color: var(--accent); }
     }
 
     askFresh() {
-      if (!this.words) return this.note(this.text("lost"));
       const done = () => {
         this.ask.hidden = true;
         this.field.focus();
@@ -960,17 +965,17 @@ progress { width: 180px; accent-color: var(--accent); }
       };
       const no = button("choice", done, this.text("keep"));
       const row = make("div", { class: "row" }, button("choice solid", yes, this.text("fresh")), no);
-      this.ask.replaceChildren(this.rating(), make("p", {}, this.text("fresh_ask")), row);
+      this.ask.replaceChildren(this.rating(), make("p", { id: "ask" }, this.text("fresh_ask")), row);
       this.ask.hidden = false;
       no.focus();
     }
 
-    // Whoever is logged in at the shop is still known in the new one.
+    // Whoever is logged in at the shop is still known in the new one; a chat on Telegram goes on with it.
     async startFresh() {
       this.hangUp();
       try {
         await this.locked(async () => {
-          const { ok, status, answer } = await this.call("DELETE", "/api/session");
+          const { ok, status, answer } = await this.call("DELETE", "/api/session", { fresh: true });
           if (!ok && status !== 401) throw new Error(answer.message);
           this.kept.write({ token: answer.token });
         });
@@ -981,6 +986,16 @@ progress { width: 180px; accent-color: var(--accent); }
         this.note(this.text("lost"));
       }
       this.connect();
+    }
+
+    async goToTelegram() {
+      const { answer = {} } = await this.call("POST", "/api/telegram-link").catch(() => ({}));
+      const { url, message } = answer;
+      if (!url) return this.note(message || this.text("lost"));
+      const links = [{ label: this.text("telegram_open"), url }];
+      const card = this.statusCard({ title: this.text("telegram"), detail: this.text("telegram_once"), links });
+      this.add(card);
+      card.querySelector("a").focus();
     }
 
     async download() {

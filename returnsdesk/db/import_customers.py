@@ -44,6 +44,8 @@ class CustomerImport:
         """Load one customer whole, or raise `LineRejected` before anything has changed."""
         methods = self._check(record)
         customer = self._customers.get(record.customer_id)
+        if customer is not None and customer.erased_at is not None:
+            return Effect.UNCHANGED
         is_new = customer is None
         if customer is None:
             customer = Customer(external_id=record.customer_id)

@@ -71,6 +71,8 @@ class OrderImport:
             self._orders[number_norm] = order
             self._load_parts(order, plan)
             return Effect.CREATED
+        if order.erased_at is not None:
+            return Effect.UNCHANGED
         self._check_documents(order, plan)
         changed = assign(order, dict(plan.columns))
         changed |= self._load_parts(order, plan)

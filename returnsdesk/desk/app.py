@@ -10,15 +10,26 @@ from datetime import datetime, timezone
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 
 from returnsdesk.console.app import create_console
 from returnsdesk.db.session import Database
-from returnsdesk.desk import health, hooks, labels, photos, ratings, tracking, transcripts, widget
-from returnsdesk.desk.channels import web
+from returnsdesk.desk import (
+    health,
+    hooks,
+    labels,
+    photos,
+    ratings,
+    telegram_links,
+    tracking,
+    transcripts,
+    widget,
+)
+from returnsdesk.desk.channels import web, web_sessions
+from returnsdesk.desk.channels.telegram import inbox as telegram_inbox
+from returnsdesk.desk.channels.telegram.channel import TelegramChannel
 from returnsdesk.desk.context import Desk, Rates
 from returnsdesk.desk.demo import pages, payments
-from returnsdesk.desk.guards import OriginGuard, SafeHeaders, allowed_origins
+from returnsdesk.desk.guards import OriginGuard, SafeHeaders, ShopPagesMayAsk, allowed_origins
 from returnsdesk.desk.live import LiveFeed
 from returnsdesk.desk.rasa_client import RasaClient
 from returnsdesk.desk.refusals import Refusal, on_error
@@ -65,6 +76,8 @@ def create_app(
     app = Starlette(
         routes=[
             *web.routes,
+            *web_sessions.routes,
+            *telegram_links.routes,
             *photos.routes,
             *ratings.routes,
             *widget.routes,
@@ -72,6 +85,7 @@ def create_app(
             *transcripts.routes,
             *health.routes,
             *hooks.routes,
+            *telegram_inbox.routes,
             *labels.routes,
             create_console(desk),
             *([*pages.routes, *payments.routes, *shop_pages.routes] if settings.demo_mode else []),
@@ -81,6 +95,9 @@ def create_app(
         lifespan=_lifespan,
     )
     app.state.desk = desk
+    token = settings.telegram_token
+    has_bot = token is not None and bool(token.get_secret_value())
+    app.state.telegram = TelegramChannel(desk) if has_bot else None
     return app
 
 
@@ -90,7 +107,7 @@ def _middleware(settings: Settings) -> list[Middleware]:
         Middleware(SafeHeaders),
         Middleware(OriginGuard, origins=origins, default_language=settings.default_language),
         Middleware(
-            CORSMiddleware,
+            ShopPagesMayAsk,
             allow_origins=sorted(origins),
             allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
@@ -107,9 +124,14 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         asyncio.create_task(desk.turns.sweep()),
         asyncio.create_task(desk.feed.watch()),
     ]
+    telegram: TelegramChannel | None = app.state.telegram
+    if telegram is not None:
+        telegram.start()
     try:
         yield
     finally:
+        if telegram is not None:
+            await telegram.stop()
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)

@@ -43,6 +43,8 @@ class Desk:
     tokens: SessionTokens
     clock: Clock
     rates: Rates
+    # Known once the bot has answered; empty where there is none.
+    telegram_username: str = ""
 
     def __post_init__(self) -> None:
         """Empty buckets for each rate."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from returnsdesk.desk.refusals import Refusal, refusal_response
@@ -30,9 +32,18 @@ PAGE_POLICY = (
 _STRICTEST_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 
+CONSOLE: Final = "/console"
+"""Where the support team's pages begin; nothing that is allowed to the shop's pages is allowed to them there."""
+
+
 def allowed_origins(settings: Settings) -> frozenset[str]:
-    """Origins that may call the desk: those of the settings and, on a loopback address, its other names."""
-    allowed = set(settings.origins)
+    """Origins that may call the desk: those of the settings and the desk's own."""
+    return frozenset(settings.origins) | own_origins(settings)
+
+
+def own_origins(settings: Settings) -> frozenset[str]:
+    """The desk's own origin and, on a loopback address, its other names."""
+    allowed = {settings.public_url.rstrip("/")}
     own = urlsplit(settings.public_url)
     ports = set()
     if own.hostname in ("127.0.0.1", "localhost", "::1"):
@@ -64,6 +75,18 @@ class OriginGuard:
                 await response(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+class ShopPagesMayAsk(CORSMiddleware):
+    """Tells browsers that pages of the allowed origins may read answers; never those of the console."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand on as it is below /console."""
+        path = str(scope.get("path", ""))
+        if path == CONSOLE or path.startswith(f"{CONSOLE}/"):
+            await self.app(scope, receive, send)
+            return
+        await super().__call__(scope, receive, send)
 
 
 class SafeHeaders:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from anyio.to_thread import run_sync
@@ -29,7 +29,8 @@ class LiveFeed:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._listeners: dict[str, set[asyncio.Event]] = {}
-        self._marks: dict[str, tuple[int, bool]] = {}
+        self._marks: dict[str, conversations.Mark] = {}
+        self._followers: list[Callable[[str], None]] = []
 
     def listeners_of(self, conversation_id: str) -> int:
         """How many listen to a conversation."""
@@ -48,8 +49,14 @@ class LiveFeed:
                 del self._listeners[conversation_id]
                 self._marks.pop(conversation_id, None)
 
+    def follow(self, follower: Callable[[str], None]) -> None:
+        """Call `follower` with the id of each conversation that this process changes."""
+        self._followers.append(follower)
+
     def tell(self, conversation_id: str) -> None:
         """Wake all who listen to the conversation."""
+        for follower in self._followers:
+            follower(conversation_id)
         for changed in self._listeners.get(conversation_id, ()):
             changed.set()
 
@@ -71,6 +78,6 @@ class LiveFeed:
                     self._marks[conversation_id] = mark
                     self.tell(conversation_id)
 
-    def _read_marks(self, ids: list[str]) -> dict[str, tuple[int, bool]]:
+    def _read_marks(self, ids: list[str]) -> dict[str, conversations.Mark]:
         with self._database.read() as session:
             return conversations.marks(session, ids)

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from returnsdesk.desk.channels.web import sender
+from returnsdesk.desk.channels.web_sessions import sender
 from returnsdesk.desk.context import desk_of
 from returnsdesk.desk.incoming import cleaned
 from returnsdesk.desk.refusals import Refusal
@@ -56,7 +56,7 @@ async def send_photo(request: Request) -> Response:
     photo_id = secrets.token_hex(16)
     path = folder(desk.settings.var_dir) / f"{photo_id}.jpg"
     try:
-        await run_sync(_keep, body, path)
+        await run_sync(keep, body, path)
     except NotAPicture:
         raise Refusal(415, "photo_unreadable", language=conversation.language) from None
     add = partial(
@@ -126,7 +126,8 @@ async def _read(request: Request, language: str) -> bytes:
     return bytes(body)
 
 
-def _keep(content: bytes, path: Path) -> None:
+def keep(content: bytes, path: Path) -> None:
+    """Write a shopper's picture as `drawn_anew` makes it; raises `NotAPicture`."""
     drawn = drawn_anew(content)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(drawn)

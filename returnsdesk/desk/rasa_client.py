@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 from pydantic import BaseModel, StrictStr, ValidationError
 
-from returnsdesk.services.answers import Button, Reply, WaitingMessage
+from returnsdesk.services.answers import Reply, WaitingMessage
+from returnsdesk.services.buttons import Button
 
 CONNECT_SECONDS = 2.0
 TURN_SECONDS = 32.0

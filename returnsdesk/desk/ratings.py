@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from returnsdesk.desk.channels.web import sender, session_of
+from returnsdesk.desk.channels.web_sessions import sender, session_of
 from returnsdesk.desk.context import Desk, desk_of
 from returnsdesk.desk.incoming import cleaned, read_json
 from returnsdesk.desk.refusals import Refusal

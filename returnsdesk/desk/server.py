@@ -18,7 +18,8 @@ def serve(settings: Settings) -> None:
     Raises `SystemExit` when the port is taken.
     """
     exit_with_parent()
-    log_to_stderr(settings.log_level)
+    token = settings.telegram_token
+    log_to_stderr(settings.log_level, hidden=[token.get_secret_value()] if token else ())
     uvicorn.run(
         create_app(settings),
         host=settings.desk_host,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,24 +14,41 @@ SESSION_LIFETIME = timedelta(days=7)
 _ALGORITHM = "HS256"
 
 
+@dataclass(frozen=True)
+class SessionClaims:
+    """What a session's token opens, until when, and since when it counts (seconds since 1970)."""
+
+    subject: str
+    ends_at: float
+    issued_at: float
+
+
 class SessionTokens:
     """Makes and reads session tokens with a key of their own."""
 
     def __init__(self, key: str) -> None:
         self._key = key
 
-    def issue(self, conversation_id: str, now: datetime) -> tuple[str, datetime]:
-        """A token for the conversation, and when it runs out."""
+    def issue(
+        self, subject: str, now: datetime, *, since: datetime | None = None
+    ) -> tuple[str, datetime]:
+        """A token for a conversation, and when it runs out; `since` is when its session began, if that was before."""
         expires_at = (now + SESSION_LIFETIME).replace(microsecond=0)
-        claims = {"sub": conversation_id, "exp": int(expires_at.timestamp())}
+        claims = {
+            "sub": subject,
+            "exp": int(expires_at.timestamp()),
+            "iat": (since or now).timestamp(),
+        }
         return jwt.encode(claims, self._key, algorithm=_ALGORITHM), expires_at
 
-    def read(self, token: str, now: datetime) -> tuple[str, float] | None:
-        """Conversation and end (seconds since 1970) of a token; None if it is forged or has run out."""
+    def read(self, token: str, now: datetime) -> SessionClaims | None:
+        """What a token says; None if it is forged or has run out."""
         claims = decoded(token, self._key)
         if claims is None or claims["exp"] <= now.timestamp():
             return None
-        return claims["sub"], float(claims["exp"])
+        issued_at = claims.get("iat")
+        since = float(issued_at) if isinstance(issued_at, int | float) else 0.0
+        return SessionClaims(claims["sub"], float(claims["exp"]), since)
 
 
 def decoded(token: str, key: str | None) -> dict[str, Any] | None:
@@ -38,6 +56,7 @@ def decoded(token: str, key: str | None) -> dict[str, Any] | None:
     options: Any = {
         "require": ["exp", "sub"],
         "verify_exp": False,
+        "verify_iat": False,
         "verify_signature": key is not None,
     }
     try:

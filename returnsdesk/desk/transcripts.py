@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from returnsdesk.desk.channels.web import session_of
+from returnsdesk.desk.channels.web_sessions import session_of
 from returnsdesk.desk.context import Desk, desk_of
 from returnsdesk.formatting import LOCALES
 from returnsdesk.services import conversations, feedback

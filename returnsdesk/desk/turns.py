@@ -74,6 +74,10 @@ class _ActionKeepsFailing(Exception):
     """Patience with a message is at its end; the text is for the log."""
 
 
+class _NoLongerWaits(Exception):
+    """The message was answered elsewhere meanwhile, or a person has joined: Rasa is not asked again."""
+
+
 class Turns:
     """Answers waiting messages in this process; several processes share the work by leases on conversations."""
 
@@ -200,6 +204,8 @@ class Turns:
         except _ActionKeepsFailing as failure:
             logger.error("message %s is passed on, its action fails: %s", message.id, failure)
             return await self._pass_on(message, str(failure))
+        except _NoLongerWaits:
+            return Answer((), {"not_asked": "a person has joined, or another process has answered"})
         finally:
             notice.cancel()
         if not answer.replies:
@@ -236,10 +242,25 @@ class Turns:
         return Answer((Reply(text),), {"error": reason, "case": number})
 
     async def _ask_until_answered(self, message: WaitingMessage) -> Answer:
-        answer = None
+        answer = await self._ask_or_pause(message)
         while answer is None:
+            await self._require_waiting(message)
             answer = await self._ask_or_pause(message)
         return answer
+
+    async def _require_waiting(self, message: WaitingMessage) -> None:
+        """Before another try: what a person has taken meanwhile must not be done by the assistant as well."""
+        try:
+            is_waiting = await run_sync(self._is_waiting, message.id)
+        except SQLAlchemyError as error:
+            logger.warning("message %s cannot be read: %s", message.id, type(error).__name__)
+            return
+        if not is_waiting:
+            raise _NoLongerWaits
+
+    def _is_waiting(self, message_id: int) -> bool:
+        with self._database.read() as session:
+            return answers.is_waiting(session, message_id)
 
     async def _ask_or_pause(self, message: WaitingMessage) -> Answer | None:
         """The answer; after a pause None if an action failed, which is worth another try."""
@@ -267,8 +288,14 @@ class Turns:
             ),
             before_sleep=self._note_outage,
         )
+
+        async def ask() -> Answer:
+            if retrying.statistics["attempt_number"] > 1:
+                await self._require_waiting(message)
+            return await self._rasa.answer(message)
+
         try:
-            answer: Answer = await retrying(self._rasa.answer, message)
+            answer: Answer = await retrying(ask)
         except (ActionFailed, TurnRefused):
             self._note_return()
             raise

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from returnsdesk.services import chat_links
 from returnsdesk.settings import PROJECT_ROOT
 from returnsdesk.texts import render
 
@@ -60,6 +61,7 @@ _WORDS = (
     "size",
     "from_order",
     "of_product",
+    "too_long",
     "agent",
     "typing",
     "refused",
@@ -67,6 +69,8 @@ _WORDS = (
     "photo",
     "photo_wrong",
     "photo_failed",
+    "save",
+    "fresh",
     "fresh_ask",
     "keep",
     "ended",
@@ -80,9 +84,19 @@ _WORDS = (
 )
 
 
-def words(language: str) -> dict[str, str]:
-    """What the widget's interface says once it has reached the desk; the file holds what it says before."""
-    return {name: render(f"widget_{name}", language, **_FACTS) for name in _WORDS}
+_TELEGRAM_WORDS = {"telegram": "telegram_continue", "telegram_open": "telegram_open"}
+
+
+def words(language: str, has_telegram: bool = False) -> dict[str, str]:
+    """What the widget's interface says once it has reached the desk; the file holds what it says before.
+
+    The words about Telegram are there where there is a bot, and tell the widget so.
+    """
+    found = {name: render(f"widget_{name}", language, **_FACTS) for name in _WORDS}
+    if has_telegram:
+        found.update({name: render(key, language) for name, key in _TELEGRAM_WORDS.items()})
+        found["telegram_once"] = render("telegram_once", language, minutes=chat_links.MINUTES)
+    return found
 
 
 def _content() -> _Content:

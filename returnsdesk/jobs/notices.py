@@ -21,6 +21,7 @@ from returnsdesk.jobs.context import JobContext
 from returnsdesk.jobs.notice_mail import mail_of
 from returnsdesk.jobs.notice_words import Words, words_of
 from returnsdesk.services import notice_delivery, notices, outbox
+from returnsdesk.services.chats import TELEGRAM
 from returnsdesk.services.notice_delivery import NoticeToSend
 from returnsdesk.services.outbox import Handler
 
@@ -90,9 +91,11 @@ def senders_for(context: JobContext, sms: SmsClient) -> Mapping[str, Sender]:
         if not notice_delivery.put_in_chat(
             database, notice, chat_text(words), chat_card(words), now=now
         ):
-            logger.info("notice %s is dropped: the conversation has ended", notice.id)
+            logger.info("notice %s is dropped: nobody is to read it in the chat", notice.id)
 
-    return {notices.EMAIL: by_mail, notices.SMS: by_sms, notices.WEB: into_chat}
+    # The desk sends a chat of Telegram what stands in its conversation.
+    into = {notices.WEB: into_chat, TELEGRAM: into_chat}
+    return {notices.EMAIL: by_mail, notices.SMS: by_sms, **into}
 
 
 def short_text(words: Words, shop_name: str) -> str:

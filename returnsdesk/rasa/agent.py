@@ -103,14 +103,20 @@ class DeskProcessor(MessageProcessor):
         if holds_message(tracker, message.message_id):
             return tracker
         await self._update_tracker_session(tracker, message.output_channel, message.metadata)
-        if LANGUAGE_SLOT in tracker.slots and tracker.get_slot(LANGUAGE_SLOT) != language:
-            tracker.update(SlotSet(LANGUAGE_SLOT, language), self.domain)
+        self._keep_language(tracker, language)
         await self._handle_message_with_tracker(message, tracker)
         tracker = await self.run_action_extract_slots(message.output_channel, tracker)
         await self._run_prediction_loop(message.output_channel, tracker)
+        if not _sets_language(tracker):
+            self._keep_language(tracker, language)
         await self.run_anonymization_pipeline(tracker)
         await self.save_tracker(tracker)
         return tracker
+
+    def _keep_language(self, tracker: DialogueStateTracker, language: str) -> None:
+        """Set the language where the tracker has another: a turn that Rasa takes back takes back an earlier one's."""
+        if LANGUAGE_SLOT in tracker.slots and tracker.get_slot(LANGUAGE_SLOT) != language:
+            tracker.update(SlotSet(LANGUAGE_SLOT, language), self.domain)
 
     async def parse_message(
         self,
@@ -170,3 +176,13 @@ class DeskAgent(Agent):
     @staticmethod
     def _create_tracker_store(store: TrackerStore | None, domain: Domain) -> Any:
         return store if store is not None else InMemoryTrackerStore(domain)
+
+
+def _sets_language(tracker: DialogueStateTracker) -> bool:
+    """Whether an action has chosen a language in answer to the latest message."""
+    for event in reversed(tracker.events):
+        if isinstance(event, UserUttered):
+            return False
+        if isinstance(event, SlotSet) and event.key == LANGUAGE_SLOT:
+            return True
+    return False

@@ -55,15 +55,10 @@ def prepare_environment(settings: Settings) -> None:
 
 
 def tracker_url(settings: Settings) -> str:
-    """Address of the tracker store: the product's PostgreSQL, or a SQLite file of its own beside the product's.
-
-    SQLite has one writer per file: with two files a turn never waits for the worker.
-    """
-    url = settings.resolved_database_url
-    if not url.startswith("sqlite"):
-        return url
-    settings.var_dir.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{settings.var_dir / 'tracker.db'}"
+    """Address of the tracker store, in a folder that is there."""
+    if settings.tracker_url.startswith("sqlite"):
+        settings.var_dir.mkdir(parents=True, exist_ok=True)
+    return settings.tracker_url
 
 
 def log_quietly(log_level: str) -> None:

@@ -191,7 +191,7 @@ def _button(button: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def trace(tracker: DialogueStateTracker, events: list[Event]) -> dict[str, Any]:
-    """How the assistant understood the message and what it did; slots are those set now."""
+    """How the assistant understood the message, what it did and said; slots are those set now."""
     message = next(event for event in events if isinstance(event, UserUttered))
     parsed = message.parse_data or {}
     return {
@@ -212,4 +212,14 @@ def trace(tracker: DialogueStateTracker, events: list[Event]) -> dict[str, Any]:
             for name, slot in tracker.slots.items()
             if slot.value is not None and name != SESSION_START_METADATA_SLOT
         },
+        "replies": [_told(event) for event in events if isinstance(event, BotUttered)],
     }
+
+
+def _told(event: BotUttered) -> dict[str, Any]:
+    """Which texts with which facts a reply was made of, and the findings that it is about."""
+    data = event.metadata
+    told = data.get("told")
+    if told is None:
+        told = [{"key": data["utter_action"], "facts": {}}] if data.get("utter_action") else []
+    return {"told": told, "findings": data.get("findings") or []}

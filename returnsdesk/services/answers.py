@@ -6,7 +6,6 @@ died are taken up by another within seconds.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,9 +14,10 @@ from typing import Any
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from returnsdesk.db.models import ButtonToken, Conversation, Message
+from returnsdesk.db.models import Conversation, Message
 from returnsdesk.db.session import Database
-from returnsdesk.services import conversation_state
+from returnsdesk.services import conversation_state, conversation_subject, identity
+from returnsdesk.services.buttons import Button, issue
 from returnsdesk.services.conversations import (
     DELAYED,
     is_told_of_delay,
@@ -29,8 +29,6 @@ from returnsdesk.services.errors import NotFound
 from returnsdesk.settings import LANGUAGES
 
 LEASE = timedelta(seconds=6)
-
-_MAX_LABEL = 300
 
 
 @dataclass(frozen=True)
@@ -45,14 +43,6 @@ class WaitingMessage:
     channel: str
     # What the shop's page said of itself: page, product, name, order. Nobody has checked it, so it opens nothing.
     page: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Button:
-    """A choice offered to the shopper; `choice` is {"intent": ..., "entities": {...}} and never leaves the desk."""
-
-    title: str
-    choice: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -131,7 +121,8 @@ def store_answer(
 ) -> WaitingMessage | None:
     """Keep replies, trace and state in one transaction; gives the next waiting message, or ends the owner's turn.
 
-    A message that another process has answered meanwhile keeps that answer.
+    A message that another process has answered meanwhile keeps that answer. When a person has joined meanwhile nothing
+    is said: what the assistant would have said stays in the message's trace, as "dropped".
     """
     with database.write() as session:
         message = session.get(Message, message_id)
@@ -140,18 +131,37 @@ def store_answer(
         conversation = locked(session, message.conversation_id)
         # Another process may have answered between the look-up and the lock.
         session.refresh(message)
-        if message.state == "waiting":
+        if message.state == "waiting" and conversation.state != conversation_state.PERSON:
             for reply in replies:
                 _add_reply(session, conversation, message, reply, now)
             message.state, message.trace = "answered", trace
             conversation_state.note_turn(conversation, message, trace)
+            _note_order(session, conversation, trace, now)
             language = trace.get("slots", {}).get("language")
             if language in LANGUAGES:
                 conversation.language = language
             session.flush()
+        elif message.trace is None:
+            message.trace = {**trace, "dropped": [reply.text for reply in replies]}
+            conversation_state.note_turn(conversation, message, trace)
         if conversation.turn_owner != owner:
             return None
         return _take_next(session, conversation, owner, now)
+
+
+def _note_order(
+    session: Session, conversation: Conversation, trace: dict[str, Any], now: datetime
+) -> None:
+    scope = identity.scope_of(session, conversation.id, now)
+    if scope is not None:
+        conversation_subject.mentioned(
+            session, conversation, trace.get("entities") or [], identity.order_filter(scope)
+        )
+
+
+def is_waiting(session: Session, message_id: int) -> bool:
+    """Whether a message still waits for the assistant: no other process has answered it, and no person has it."""
+    return session.scalar(select(Message.state).where(Message.id == message_id)) == "waiting"
 
 
 def count_failed_try(database: Database, message_id: int, *, now: datetime) -> FailedTries:
@@ -186,32 +196,17 @@ def _add_reply(
 ) -> None:
     row = new_message(conversation, author="assistant", text=reply.text, state="sent", now=now)
     row.reply_to_id = message.id
-    shown = [_issue(session, conversation.id, button, now) for button in reply.buttons]
+    shown = [issue(session, conversation.id, button, now) for button in reply.buttons]
     parts = {"buttons": shown, "image": reply.image, "custom": reply.custom}
     row.content = {name: part for name, part in parts.items() if part}
     session.add(row)
-
-
-def _issue(session: Session, conversation_id: str, button: Button, now: datetime) -> dict[str, str]:
-    token = secrets.token_urlsafe(18)
-    label = button.title[:_MAX_LABEL]
-    session.add(
-        ButtonToken(
-            token=token,
-            conversation_id=conversation_id,
-            label=label,
-            choice=button.choice,
-            created_at=now,
-        )
-    )
-    return {"title": label, "token": token}
 
 
 def _take_next(
     session: Session, conversation: Conversation, owner: str, now: datetime
 ) -> WaitingMessage | None:
     message = next_waiting(session, conversation.id)
-    if message is None:
+    if message is None or conversation.state == conversation_state.PERSON:
         conversation.turn_owner = conversation.turn_lease_until = None
         return None
     conversation.turn_owner, conversation.turn_lease_until = owner, now + LEASE

@@ -21,10 +21,14 @@ from returnsdesk.db.models import (
     Customer,
     Message,
     Order,
+    StaffAccount,
     VerifiedSession,
 )
 from returnsdesk.db.session import Database
-from returnsdesk.services import conversation_state
+from returnsdesk.services import chat_wishes, conversation_state, identity
+from returnsdesk.services.buttons import issue
+from returnsdesk.services.chat_wishes import Said
+from returnsdesk.services.chats import TELEGRAM, lock_chat_of
 from returnsdesk.services.errors import Conflict, NotFound
 
 DELAYED = "delayed"
@@ -76,6 +80,9 @@ class News:
     last_seq: int
     is_answering: bool
     is_ended: bool
+    # The person of the team who is writing, and until when that is known to be so.
+    typist: str | None = None
+    typing_until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -89,24 +96,34 @@ class Accepted:
 def start(database: Database, *, channel: str, language: str, now: datetime) -> ConversationView:
     """Begin a conversation."""
     with database.write() as session:
-        conversation = Conversation(
-            id=str(uuid4()),
-            channel=channel,
-            language=language,
-            created_at=now,
-            last_message_at=now,
-            last_seq=0,
-        )
-        session.add(conversation)
-        return _view(conversation)
+        return _view(begin(session, channel=channel, language=language, now=now))
+
+
+def begin(session: Session, *, channel: str, language: str, now: datetime) -> Conversation:
+    """Begin a conversation in the caller's transaction."""
+    conversation = Conversation(
+        id=str(uuid4()),
+        channel=channel,
+        language=language,
+        created_at=now,
+        last_message_at=now,
+        last_seq=0,
+    )
+    session.add(conversation)
+    session.flush()
+    return conversation
 
 
 def end(database: Database, conversation_id: str, *, now: datetime) -> None:
     """Close a conversation for good: the shopper logged out. Its transcript stays."""
     with database.write() as session:
-        conversation = locked(session, conversation_id)
-        conversation.ended_at = conversation.ended_at or now
-        conversation_state.settle(session, conversation_id)
+        close(session, locked(session, conversation_id), now)
+
+
+def close(session: Session, conversation: Conversation, now: datetime) -> None:
+    """Close a locked conversation in the caller's transaction."""
+    conversation.ended_at = conversation.ended_at or now
+    conversation_state.settle(session, conversation.id)
 
 
 def find(session: Session, conversation_id: str) -> ConversationView | None:
@@ -144,45 +161,87 @@ def accept(
     message_id: str,
     text: str = "",
     button: str | None = None,
+    choice: Mapping[str, Any] | None = None,
+    channel: str | None = None,
     page: Mapping[str, str] | None = None,
     now: datetime,
 ) -> Accepted:
     """Keep a shopper's message, typed or chosen by a button's token; the same `message_id` again finds the same row.
 
-    `page` is what the shop's page says it shows (product, order), kept for those who read the transcript.
+    `choice` is what a command of the channel's own stands for, as a button's choice does; `text` is its title then.
+    `channel` is the one that it came by; a linked chat proves anew whose it is with each message. What the desk can do
+    by itself (`chat_wishes`) is done and answered at once. `page` is what the shop's page says it shows (product,
+    order), kept for those who read the transcript.
 
     Raises `NotFound` for a conversation that is not there or was ended, `Conflict` for a button that was not shown in
     it (BUTTON_UNKNOWN) and for a `message_id` that stands for another message (MESSAGE_ID_REUSED).
     """
     with database.write() as session:
+        if channel == TELEGRAM:
+            # What moves a chat locks it first, then its conversation.
+            lock_chat_of(session, conversation_id)
         conversation = locked(session, conversation_id)
         if conversation.ended_at is not None:
             raise NotFound("CONVERSATION_ENDED", f"conversation {conversation_id} was ended")
-        choice = None
+        chosen = dict(choice) if choice is not None else None
         if button is not None:
             token = _button(session, conversation_id, button)
-            text, choice = token.label, dict(token.choice)
+            text, chosen = token.label, dict(token.choice)
         earlier = session.scalars(
             select(Message).where(
                 Message.conversation_id == conversation_id, Message.channel_message_id == message_id
             )
         ).one_or_none()
         if earlier is not None:
-            if (earlier.text, earlier.choice) != (text, choice):
+            if (earlier.text, earlier.choice) != (text, chosen):
                 raise Conflict("MESSAGE_ID_REUSED", "the message id stands for another message")
             return Accepted(earlier.seq, is_new=False)
+        if channel == TELEGRAM:
+            identity.renew_by_chat(session, conversation_id, now)
+        wish = chat_wishes.wish_in(session, conversation, text, chosen, channel)
         # A person reads along and answers; the assistant is silent.
-        state = "answered" if is_taken_over(session, conversation_id) else "waiting"
+        is_settled = wish is not None or is_taken_over(session, conversation_id)
+        state = "answered" if is_settled else "waiting"
         message = new_message(conversation, author="shopper", text=text, state=state, now=now)
-        message.channel_message_id, message.choice = message_id, choice
+        message.channel_message_id, message.choice = message_id, chosen
+        message.channel = foreign_channel(conversation, channel)
         if page:
             message.content = {"page": dict(page)}
         session.add(message)
+        if wish is not None:
+            message.content = {"kind": chat_wishes.CHAT_ONLY}
+            said = chat_wishes.carry_out(session, conversation, wish)
+            say(session, conversation, said, reply_to=message, now=now)
         return Accepted(message.seq, is_new=True)
 
 
-def news(session: Session, conversation_id: str, *, after: int, limit: int = 200) -> News:
-    """What has happened since the message numbered `after`; raises `NotFound`."""
+def say(
+    session: Session,
+    conversation: Conversation,
+    said: Said,
+    *,
+    reply_to: Message | None = None,
+    now: datetime,
+) -> None:
+    """Add what the desk says by itself to a locked conversation."""
+    row = new_message(conversation, author="assistant", text=said.text, state="sent", now=now)
+    session.add(row)
+    # Numbers of rows are needed.
+    session.flush()
+    row.reply_to_id = reply_to.id if reply_to else None
+    aside = [issue(session, conversation.id, button, now) for button in said.aside]
+    row.content = {"kind": said.kind, **({"aside": aside} if aside else {})}
+
+
+def news(
+    session: Session,
+    conversation_id: str,
+    *,
+    after: int,
+    limit: int = 200,
+    now: datetime | None = None,
+) -> News:
+    """What has happened since the message numbered `after`, with `now` also who is writing; raises `NotFound`."""
     conversation = session.get(Conversation, conversation_id)
     if conversation is None:
         raise NotFound("CONVERSATION_UNKNOWN", f"there is no conversation {conversation_id}")
@@ -193,12 +252,25 @@ def news(session: Session, conversation_id: str, *, after: int, limit: int = 200
         .limit(limit)
     )
     is_waiting = next_waiting(session, conversation_id) is not None
+    until = conversation.agent_typing_until
+    is_typing = now is not None and until is not None and until > now
     return News(
         messages=tuple(_message_view(row) for row in rows),
         last_seq=conversation.last_seq,
         is_answering=is_waiting and not is_told_of_delay(session, conversation_id),
         is_ended=conversation.ended_at is not None,
+        typist=name_of_person(session, conversation_id) if is_typing else None,
+        typing_until=until if is_typing else None,
     )
+
+
+def name_of_person(session: Session, conversation_id: str) -> str | None:
+    """Name of the person of the team who has the conversation; None while the assistant answers."""
+    case = takeover_case(session, conversation_id)
+    if case is None:
+        return None
+    name = session.scalar(select(StaffAccount.name).where(StaffAccount.email == case.summary))
+    return str(name) if name else None
 
 
 def transcript(session: Session, conversation_id: str) -> tuple[MessageView, ...]:
@@ -250,14 +322,23 @@ def latest(session: Session, *, limit: int) -> list[OpenConversation]:
     ]
 
 
-def marks(session: Session, conversation_ids: Collection[str]) -> dict[str, tuple[int, bool]]:
-    """Last number, and whether ended, of each conversation: a change of either is news."""
+Mark = tuple[Any, ...]
+"""What of a conversation is compared to see whether there is news."""
+
+
+def marks(session: Session, conversation_ids: Collection[str]) -> dict[str, Mark]:
+    """Last number, state, which sessions open it and who is writing, of each conversation: a change of any is news."""
     rows = session.execute(
-        select(Conversation.id, Conversation.last_seq, Conversation.ended_at).where(
-            Conversation.id.in_(conversation_ids)
-        )
+        select(
+            Conversation.id,
+            Conversation.last_seq,
+            Conversation.state,
+            Conversation.ended_at,
+            Conversation.sessions_from,
+            Conversation.agent_typing_until,
+        ).where(Conversation.id.in_(conversation_ids))
     )
-    return {row.id: (row.last_seq, row.ended_at is not None) for row in rows}
+    return {row.id: tuple(row)[1:] for row in rows}
 
 
 def language_of(session: Session, conversation_id: str) -> str | None:
@@ -311,6 +392,11 @@ def new_message(
         content={},
         created_at=now,
     )
+
+
+def foreign_channel(conversation: Conversation, channel: str | None) -> str | None:
+    """What a message's row keeps of its channel: nothing where it is the conversation's own."""
+    return None if channel in (None, conversation.channel) else channel
 
 
 def _button(session: Session, conversation_id: str, token: str) -> ButtonToken:

@@ -10,7 +10,13 @@ from sqlalchemy.orm import Session
 
 from returnsdesk.db.models import Case, Message
 from returnsdesk.db.session import Database
-from returnsdesk.services.conversations import Accepted, is_taken_over, locked, new_message
+from returnsdesk.services.conversations import (
+    Accepted,
+    foreign_channel,
+    is_taken_over,
+    locked,
+    new_message,
+)
 from returnsdesk.services.errors import NotFound
 
 RATING = "rating"
@@ -29,11 +35,13 @@ def add_photo(
     name: str,
     address: str,
     reply: str,
+    channel: str | None = None,
     now: datetime,
 ) -> Accepted:
     """Keep a shopper's photo by its address, and say that it is here unless a person of the team has the conversation.
 
-    The same `message_id` again finds the same row.
+    The same `message_id` again finds the same row. `channel` is the one that it came by; without a `reply` nothing is
+    said.
 
     Raises `NotFound` for a conversation that is not there or was ended.
     """
@@ -50,9 +58,10 @@ def add_photo(
             return Accepted(earlier.seq, is_new=False)
         photo = new_message(conversation, author="shopper", text=name, state="answered", now=now)
         photo.channel_message_id, photo.content = message_id, {"image": address}
+        photo.channel = foreign_channel(conversation, channel)
         session.add(photo)
         session.flush()
-        if not is_taken_over(session, conversation_id):
+        if reply and not is_taken_over(session, conversation_id):
             said = new_message(conversation, author="assistant", text=reply, state="sent", now=now)
             said.reply_to_id = photo.id
             session.add(said)

@@ -7,17 +7,29 @@ import hmac
 import re
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 
 import jwt
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from returnsdesk.db.models import Customer, IdentityAttempt, OneTimeCode, Order, VerifiedSession
+from returnsdesk.db.models import (
+    Conversation,
+    Customer,
+    IdentityAttempt,
+    OneTimeCode,
+    Order,
+    VerifiedSession,
+)
 from returnsdesk.db.session import Database
 from returnsdesk.domain.mentions import normalise_email, normalise_postcode, order_number_spellings
-from returnsdesk.services import outbox
+from returnsdesk.services import conversation_subject, outbox
+from returnsdesk.services.chats import (
+    came_by_telegram,
+    chat_of_conversation,
+    latest_of_shopper,
+)
 from returnsdesk.services.errors import NotAllowed
 
 SEND_CODE = "send_code"
@@ -27,6 +39,13 @@ LOGIN_LIFETIME = timedelta(hours=12)
 GUEST_LIFETIME = timedelta(hours=2)
 MAX_FAILURES = 5
 FAILURE_WINDOW = timedelta(minutes=15)
+
+SHOP_LOGIN = "shop_login"
+TELEGRAM_LINK = "telegram_link"
+"""Ways of proof that say which customer it is."""
+
+NO_BROWSER = datetime(9999, 1, 1, tzinfo=timezone.utc)
+"""`sessions_from` of a conversation that no browser opens any more."""
 
 # The newest orders show which letters the shop's numbers begin with.
 ORDERS_TELLING_PREFIXES = 200
@@ -85,6 +104,17 @@ def sign_in(
     `sub` is the shop's own id of the customer. False, and nothing changed, for a token that is forged, has run out
     or names nobody.
     """
+    with database.write() as session:
+        customer = customer_of_token(session, token, key=key, now=now)
+        if customer is None:
+            return False
+        scope = Scope(customer_id=customer.id)
+        _open(session, conversation_id, scope, SHOP_LOGIN, now, LOGIN_LIFETIME)
+        return True
+
+
+def customer_of_token(session: Session, token: str, *, key: str, now: datetime) -> Customer | None:
+    """Whom a token of the shop's backend names; None if it is forged, has run out or names nobody."""
     try:
         claims = jwt.decode(
             _with_raw_signature(token),
@@ -93,18 +123,29 @@ def sign_in(
             options={"require": ["exp", "sub"], "verify_exp": False},
         )
     except jwt.InvalidTokenError:
-        return False
+        return None
     if not isinstance(claims["exp"], int | float) or claims["exp"] <= now.timestamp():
-        return False
-    with database.write() as session:
-        customer = session.scalars(
-            select(Customer).where(Customer.external_id == str(claims["sub"]))
-        ).one_or_none()
-        if customer is None:
-            return False
-        scope = Scope(customer_id=customer.id)
-        _open(session, conversation_id, scope, "shop_login", now, LOGIN_LIFETIME)
-        return True
+        return None
+    found: Customer | None = session.scalars(
+        select(Customer).where(Customer.external_id == str(claims["sub"]))
+    ).one_or_none()
+    return found
+
+
+def open_by_chat(session: Session, conversation_id: str, customer_id: int, now: datetime) -> None:
+    """Open a customer's orders in the conversation of the chat that is linked with them."""
+    scope = Scope(customer_id=customer_id)
+    _open(session, conversation_id, scope, TELEGRAM_LINK, now, LOGIN_LIFETIME)
+
+
+def renew_by_chat(session: Session, conversation_id: str, now: datetime) -> None:
+    """A message came by a chat: the link proves anew whose it is, unless something else was proven and still holds."""
+    chat = chat_of_conversation(session, conversation_id)
+    if chat is None or chat.customer_id is None:
+        return
+    scope = scope_of(session, conversation_id, now)
+    if scope is None or scope.customer_id == chat.customer_id:
+        open_by_chat(session, conversation_id, chat.customer_id, now)
 
 
 def _with_raw_signature(token: str) -> str:
@@ -181,6 +222,7 @@ def check_code(
         _void_codes(session, conversation_id)
         scope = Scope(email_norm=latest.email_norm)
         _open(session, conversation_id, scope, "one_time_code", now, GUEST_LIFETIME)
+        _keep_from_browsers(session, conversation_id, scope)
         return True
 
 
@@ -207,6 +249,7 @@ def check_order_and_postcode(
             return False
         scope = Scope(order_id=order.id)
         _open(session, conversation_id, scope, "order_and_postcode", now, GUEST_LIFETIME)
+        _keep_from_browsers(session, conversation_id, scope)
         return True
 
 
@@ -229,11 +272,17 @@ def _with_prefixes(session: Session, number: str) -> list[str]:
 def forget(database: Database, conversation_id: str) -> None:
     """Close what the conversation had opened: the shopper has logged out."""
     with database.write() as session:
-        session.execute(
-            delete(VerifiedSession)
-            .where(VerifiedSession.conversation_id == conversation_id)
-            .execution_options(synchronize_session=False)
-        )
+        close(session, conversation_id)
+
+
+def close(session: Session, conversation_id: str, *, method: str | None = None) -> None:
+    """Take back what the conversation has proven, with `method` only if it was proven that way."""
+    ways = [VerifiedSession.method == method] if method else []
+    session.execute(
+        delete(VerifiedSession)
+        .where(VerifiedSession.conversation_id == conversation_id, *ways)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _open(
@@ -256,6 +305,34 @@ def _open(
         scope.email_norm,
         scope.order_id,
     )
+    conversation_subject.proven(
+        session,
+        conversation_id,
+        customer_id=scope.customer_id,
+        email_norm=scope.email_norm,
+        order_id=scope.order_id,
+    )
+
+
+def _keep_from_browsers(session: Session, conversation_id: str, scope: Scope) -> None:
+    """What is proven in a linked chat beyond its customer's own orders is for the chat alone.
+
+    Whoever made the link could otherwise read on in a browser what another person proves in the chat.
+    """
+    chat = chat_of_conversation(session, conversation_id)
+    conversation = session.get(Conversation, conversation_id)
+    latest = latest_of_shopper(session, conversation_id)
+    if chat is None or conversation is None or not came_by_telegram(conversation, latest):
+        return
+    customer = session.get(Customer, chat.customer_id) if chat.customer_id else None
+    order = session.get(Order, scope.order_id) if scope.order_id else None
+    email_norm = order.email_norm if order else scope.email_norm
+    is_own = customer is not None and (
+        email_norm == customer.email_norm
+        or (order is not None and order.customer_id == customer.id)
+    )
+    if not is_own:
+        conversation.sessions_from = NO_BROWSER
 
 
 def _latest_code(session: Session, conversation_id: str) -> OneTimeCode | None:

@@ -10,9 +10,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from returnsdesk.db.models import Notification
+from returnsdesk.db.models import Conversation, Notification, TelegramChat
 from returnsdesk.db.session import Database
-from returnsdesk.services import conversations, notice_facts
+from returnsdesk.services import chat_wishes, conversations, notice_facts, notices
+from returnsdesk.services.buttons import issue
+from returnsdesk.services.chats import TELEGRAM, chat_of_conversation, lock_chat_of
+from returnsdesk.services.errors import NotFound
 from returnsdesk.services.notice_facts import NoticeFacts
 from returnsdesk.services.notice_timeliness import is_worth_sending
 from returnsdesk.services.notices import DROPPED, SENT, WAITING
@@ -72,22 +75,55 @@ def drop(database: Database, notice_id: int, *, now: datetime) -> None:
 def put_in_chat(
     database: Database, notice: NoticeToSend, text: str, custom: Mapping[str, Any], *, now: datetime
 ) -> bool:
-    """Add the notice to its conversation and mark it in one; False, and dropped, when that has ended meanwhile."""
+    """Add the notice to its conversation and mark it in one; False, and dropped, where nobody is to read it there.
+
+    That is a conversation which has ended meanwhile, or a chat that wants no notices any more. A row of kind `NOTICE`
+    is shown on the web, and sent to a chat as long as it wants notices.
+    """
     with database.write() as session:
-        conversation = conversations.locked(session, notice.recipient)
+        conversation, chat = _place_of(session, notice)
         row = _locked(session, notice.id)
         if row is None:
             return True
-        if conversation.ended_at is not None:
+        wants = chat is not None and chat.wants_notices
+        is_asked = chat is not None and notices.is_expected(
+            session, notice.event, chat.conversation_id, now
+        )
+        is_read = conversation.ended_at is None and (
+            wants or is_asked or conversation.channel == notices.WEB
+        )
+        if not is_read:
             row.status = DROPPED
             return False
         message = conversations.new_message(
             conversation, author="assistant", text=text, state="sent", now=now
         )
-        message.content = {"custom": dict(custom)} if custom else {}
+        message.content = {
+            **({"custom": dict(custom)} if custom else {}),
+            **({} if is_asked and not wants else {"kind": chat_wishes.NOTICE}),
+        }
+        if wants:
+            stop = chat_wishes.stop_button(conversation.language)
+            message.content["aside"] = [issue(session, conversation.id, stop, now)]
         session.add(message)
         row.status, row.sent_at = SENT, now
         return True
+
+
+def _place_of(session: Session, notice: NoticeToSend) -> tuple[Conversation, TelegramChat | None]:
+    """The conversation of a notice, locked, and the chat that it is held in."""
+    conversation_id = notice.recipient
+    if notice.channel == TELEGRAM:
+        found = session.get(
+            TelegramChat, int(notice.recipient), with_for_update=True, populate_existing=True
+        )
+        if found is None:
+            raise NotFound("CHAT_UNKNOWN", f"there is no chat {notice.recipient}")
+        conversation_id = found.conversation_id
+    else:
+        lock_chat_of(session, conversation_id)
+    conversation = conversations.locked(session, conversation_id)
+    return conversation, chat_of_conversation(session, conversation_id)
 
 
 def _mark(database: Database, notice_id: int, status: str, now: datetime) -> None:

@@ -9,8 +9,18 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from returnsdesk.db.models import Claim, Event, Exchange, Notification, Refund, Return, Withdrawal
+from returnsdesk.db.models import (
+    Claim,
+    Event,
+    Exchange,
+    Notification,
+    Refund,
+    Return,
+    TelegramChat,
+    Withdrawal,
+)
 from returnsdesk.domain import states
+from returnsdesk.services.chats import TELEGRAM
 from returnsdesk.services.notices import WEB
 from returnsdesk.services.status import standing_of
 
@@ -22,7 +32,7 @@ _SHOPPER: Final = "shopper"
 
 def is_worth_sending(session: Session, notice: Notification, now: datetime) -> bool:
     """Whether the shopper should still hear of the event on the notice's channel."""
-    if notice.channel == WEB and _is_said_by_chat(session, notice):
+    if notice.channel in (WEB, TELEGRAM) and _is_said_by_chat(session, notice):
         return False
     if notice.document == "return":
         return _of_return(session, notice, now)
@@ -38,16 +48,30 @@ def is_worth_sending(session: Session, notice: Notification, now: datetime) -> b
 
 
 def _is_said_by_chat(session: Session, notice: Notification) -> bool:
+    conversation_id = _conversation_of(session, notice)
     if notice.event in _SAID_BY_CHAT:
-        return True
+        return notice.channel == WEB or conversation_id == _origin_of(session, notice)
     done_by_shopper = select(Event.id).where(
         Event.document == notice.document,
         Event.document_id == notice.document_id,
-        Event.conversation_id == notice.recipient,
+        Event.conversation_id == conversation_id,
         Event.at == notice.created_at,
         Event.actor == _SHOPPER,
     )
     return session.scalars(done_by_shopper.limit(1)).first() is not None
+
+
+def _conversation_of(session: Session, notice: Notification) -> str | None:
+    """The conversation that the notice would stand in."""
+    if notice.channel == WEB:
+        return str(notice.recipient)
+    chat = session.get(TelegramChat, int(notice.recipient))
+    return str(chat.conversation_id) if chat is not None else None
+
+
+def _origin_of(session: Session, notice: Notification) -> str | None:
+    withdrawal = session.get(Withdrawal, notice.document_id)
+    return withdrawal.conversation_id if withdrawal is not None else None
 
 
 def _of_return(session: Session, notice: Notification, now: datetime) -> bool:

@@ -13,14 +13,17 @@ from sqlalchemy.orm import Session
 
 from returnsdesk.db.models import (
     Conversation,
+    Message,
     Notification,
     OneTimeCode,
     Order,
     Return,
+    TelegramChat,
     VerifiedSession,
     Withdrawal,
 )
 from returnsdesk.services import outbox
+from returnsdesk.services.chats import TELEGRAM, chat_of_customer, chat_that_wrote_in
 from returnsdesk.services.errors import ServiceError
 
 SEND_NOTICE: Final = "send_notice"
@@ -28,11 +31,8 @@ EMAIL: Final = "email"
 SMS: Final = "sms"
 WEB: Final = "web"
 
-CHANNELS: Final = (EMAIL, SMS, WEB)
-"""The channels that have a sender (`returnsdesk.jobs.notices`); a notice is written for these alone.
-
-A further channel, such as Telegram, is a sender there, its name here, and its address in `_ways_to_customer`.
-"""
+CHANNELS: Final = (EMAIL, SMS, WEB, TELEGRAM)
+"""The channels that have a sender (`returnsdesk.jobs.notices`); a notice is written for these alone."""
 
 WAITING: Final = "waiting"
 SENT: Final = "sent"
@@ -46,8 +46,13 @@ APPROVED: Final = "approved"
 WAIT_FOR_LABEL: Final = timedelta(seconds=60)
 OWN_CARRIER: Final = "own_carrier"
 
+EXPECTED: Final = frozenset({APPROVED, "label_ready", "label_delayed", OWN_CARRIER})
+"""Events that a shopper who has just registered a return in a chat waits for there: the end of an answer, no notice."""
+EXPECTED_FOR: Final = timedelta(hours=1)
+"""How long after the shopper's last message they do."""
+
 Way = tuple[str, str]
-"""Channel and address."""
+"""Channel and address: a mail address, a telephone number, a conversation of the web, a chat of Telegram."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,8 @@ def announce(
     """
     conversation = session.get(Conversation, conversation_id) if conversation_id else None
     language = _language(order, conversation)
-    ways = _ways_to_customer(session, order, conversation) + _way_to_chat(conversation)
+    ways = _ways_to_customer(session, order, conversation)
+    ways += _ways_to_chats(session, event, order, conversation, now)
     due_at = now + _pause_before(session, event, document, document_id)
     _write(session, event, (document, document_id), ways, language, now=now, due_at=due_at)
 
@@ -114,7 +120,8 @@ def announce_withdrawal(
     address = withdrawal.contact or (withdrawal.order.email_norm if withdrawal.order else "")
     if not address:
         raise ServiceError("NO_ADDRESS", f"{withdrawal.number} came without a mail address")
-    ways = [(EMAIL, address), *_way_to_chat(conversation)]
+    ways = [(EMAIL, address)]
+    ways += _ways_to_chats(session, event, withdrawal.order, conversation, now)
     subject = ("withdrawal", withdrawal.id)
     _write(session, event, subject, ways, withdrawal.language, now=now, due_at=now)
 
@@ -199,8 +206,58 @@ def _is_from_gifted(session: Session, order: Order, conversation: Conversation |
     return not is_buyer
 
 
-def _way_to_chat(conversation: Conversation | None) -> list[Way]:
-    is_open = (
-        conversation is not None and conversation.channel == WEB and conversation.ended_at is None
+def is_expected(session: Session, event: str, conversation_id: str, now: datetime) -> bool:
+    """Whether the shopper waits in a conversation for what the event is about."""
+    if event not in EXPECTED:
+        return False
+    asked_at = session.scalar(
+        select(Message.created_at)
+        .where(Message.conversation_id == conversation_id, Message.author == "shopper")
+        .order_by(Message.seq.desc())
+        .limit(1)
     )
-    return [(WEB, conversation.id)] if conversation is not None and is_open else []
+    return asked_at is not None and now - asked_at <= EXPECTED_FOR
+
+
+def _ways_to_chats(
+    session: Session,
+    event: str,
+    order: Order | None,
+    conversation: Conversation | None,
+    now: datetime,
+) -> list[Way]:
+    """The conversation that the document came from, and the chat of a shopper who wants notices there.
+
+    Where both are one, so is the notice.
+    """
+    chat = _chat_for(session, event, order, conversation, now)
+    found = [(TELEGRAM, str(chat.chat_id))] if chat is not None else []
+    is_open = conversation is not None and conversation.ended_at is None
+    if conversation is not None and is_open and conversation.channel == WEB:
+        is_same = chat is not None and chat.conversation_id == conversation.id
+        found += [] if is_same else [(WEB, str(conversation.id))]
+    return found
+
+
+def _chat_for(
+    session: Session,
+    event: str,
+    order: Order | None,
+    conversation: Conversation | None,
+    now: datetime,
+) -> TelegramChat | None:
+    """The chat that hears of an event: the one that it came from, otherwise the buyer's."""
+    own = chat_that_wrote_in(session, conversation.id) if conversation is not None else None
+    if own is not None and own.customer_id not in (None, order.customer_id if order else None):
+        # Linked with another account meanwhile; in its own conversation a question is still answered.
+        is_held_there = conversation is not None and own.conversation_id == conversation.id
+        own = own if is_held_there else None
+    if own is not None and own.blocked_at is None:
+        is_asked = is_expected(session, event, own.conversation_id, now)
+        if own.wants_notices or is_asked:
+            return own
+    if order is None or _is_from_gifted(session, order, conversation):
+        return None
+    chat = chat_of_customer(session, order.customer_id)
+    is_wanted = chat is not None and chat.wants_notices and chat.blocked_at is None
+    return chat if is_wanted else None

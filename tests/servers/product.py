@@ -116,8 +116,11 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 
 
 @contextmanager
-def product_in(state: Path) -> Iterator[Product]:
-    """A product of its own with the sample shop as it is when new; its data is kept in `state`."""
+def product_in(state: Path, **more: str) -> Iterator[Product]:
+    """A product of its own with the sample shop as it is when new; its data is kept in `state`.
+
+    `more` are further settings by the names of their environment variables.
+    """
     port = free_port()
     environment = {
         **os.environ,
@@ -128,6 +131,7 @@ def product_in(state: Path) -> Iterator[Product]:
         "ACTIONS_PORT": str(free_port()),
         "PUBLIC_URL": f"http://127.0.0.1:{port}",
         "DEMO_MODE": "true",
+        **more,
     }
     log = state / "up.log"
     with pytest.MonkeyPatch.context() as patch:

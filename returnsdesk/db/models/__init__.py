@@ -24,12 +24,20 @@ from returnsdesk.db.models.documents import (
     UnitClaim,
 )
 from returnsdesk.db.models.money import Refund, RefundPart, StoreCredit
-from returnsdesk.db.models.operations import Case, Event, Notification, OutboxJob, Override
+from returnsdesk.db.models.operations import (
+    Case,
+    CaseNote,
+    Event,
+    Notification,
+    OutboxJob,
+    Override,
+)
 from returnsdesk.db.models.review import (
     CannedAnswer,
     ConversationNote,
     ConversationRead,
     ConversationTag,
+    ConversationViewer,
     Correction,
     SavedView,
 )
@@ -46,7 +54,13 @@ from returnsdesk.db.models.shop import (
     StockItem,
     Variant,
 )
-from returnsdesk.db.models.staff import AuditEntry, LoginAttempt, StaffAccount, StaffSession
+from returnsdesk.db.models.staff import (
+    AuditEntry,
+    LoginAttempt,
+    SentForm,
+    StaffAccount,
+    StaffSession,
+)
 from returnsdesk.db.models.telegram import ChatLink, TelegramChat, TelegramUpdate
 
 __all__ = [
@@ -55,6 +69,7 @@ __all__ = [
     "CannedAnswer",
     "CarrierEvent",
     "Case",
+    "CaseNote",
     "ChatLink",
     "Claim",
     "ClaimEvidence",
@@ -63,6 +78,7 @@ __all__ = [
     "ConversationNote",
     "ConversationRead",
     "ConversationTag",
+    "ConversationViewer",
     "Correction",
     "Customer",
     "Draft",
@@ -93,6 +109,7 @@ __all__ = [
     "Return",
     "ReturnLine",
     "SavedView",
+    "SentForm",
     "Shipment",
     "StaffAccount",
     "StaffSession",

@@ -33,6 +33,18 @@ class Case(Base):
     dedupe_key: Mapped[str | None] = Column(String(160), unique=True)
 
 
+class CaseNote(Base):
+    """A note of the team on a case; the shopper never sees it."""
+
+    __tablename__ = "case_notes"
+
+    id: Mapped[int] = Column(Integer, primary_key=True)
+    case_id: Mapped[int] = Column(ForeignKey("cases.id"), nullable=False, index=True)
+    author: Mapped[str] = Column(String(254), nullable=False)
+    text: Mapped[str] = Column(Text, nullable=False)
+    at: Mapped[datetime] = Column(UTCDateTime, nullable=False)
+
+
 class Event(Base):
     """One row for every change of state: who, which command, what it changed. Only ever added to."""
 

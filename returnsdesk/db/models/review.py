@@ -63,6 +63,18 @@ class ConversationRead(Base):
     seq: Mapped[int] = Column(Integer, nullable=False)
 
 
+class ConversationViewer(Base):
+    """A member of the team has the conversation on the screen, as far as known until then."""
+
+    __tablename__ = "conversation_viewers"
+
+    conversation_id: Mapped[str] = Column(
+        ForeignKey("conversations.id", ondelete="CASCADE"), primary_key=True
+    )
+    account_id: Mapped[int] = Column(ForeignKey("staff_accounts.id"), primary_key=True)
+    looking_until: Mapped[datetime] = Column(UTCDateTime, nullable=False)
+
+
 class SavedView(Base):
     """A set of filters of the transcript list under a name: one's own, or shared with the team."""
 

@@ -41,6 +41,8 @@ class Customer(Base):
     # Where notices of returns go; Telegram's part of it stands with the chat
     notify_by_email: Mapped[bool] = Column(Boolean, nullable=False, default=True)
     notify_by_sms: Mapped[bool] = Column(Boolean, nullable=False, default=False)
+    # The person's data was erased: an import does not bring it back.
+    erased_at: Mapped[datetime | None] = Column(UTCDateTime)
 
     orders: Mapped[list[Order]] = relationship("Order", back_populates="customer")
     payment_methods: Mapped[list[PaymentMethod]] = relationship(
@@ -145,6 +147,8 @@ class Order(Base):
     is_gift: Mapped[bool] = Column(Boolean, nullable=False, default=False)
     # Printed on the gift slip, so that whoever got the gift can return it without the buyer.
     gift_code: Mapped[str | None] = Column(String(60))
+    # The buyer's data was erased: an import leaves the order as it is.
+    erased_at: Mapped[datetime | None] = Column(UTCDateTime)
     policy_version_id: Mapped[int | None] = Column(ForeignKey("policy_versions.id"))
 
     customer: Mapped[Customer | None] = relationship("Customer", back_populates="orders")

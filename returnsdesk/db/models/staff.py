@@ -14,6 +14,7 @@ from sqlalchemy import (
     Index,
     Integer,
     String,
+    false,
 )
 from sqlalchemy.orm import relationship
 
@@ -31,6 +32,10 @@ class StaffAccount(Base):
     role: Mapped[str] = Column(String(10), nullable=False)
     password_hash: Mapped[str] = Column(String(200), nullable=False)
     is_active: Mapped[bool] = Column(Boolean, nullable=False, default=True)
+    # The password was given by somebody else: nothing is shown until its owner has chosen another.
+    must_change_password: Mapped[bool] = Column(
+        Boolean, nullable=False, default=False, server_default=false()
+    )
     created_at: Mapped[datetime] = Column(UTCDateTime, nullable=False)
 
     __table_args__ = (CheckConstraint("role IN ('agent', 'lead', 'admin')", name="known_role"),)
@@ -61,6 +66,19 @@ class LoginAttempt(Base):
     at: Mapped[datetime] = Column(UTCDateTime, nullable=False)
 
     __table_args__ = (Index("ix_login_attempts_subject_at", "subject", "at"),)
+
+
+class SentForm(Base):
+    """A form of the console that was sent: the same one twice does its work once, and finds what came of it."""
+
+    __tablename__ = "sent_forms"
+
+    # The random key that the page put into the form, and whose form it was
+    key: Mapped[str] = Column(String(64), primary_key=True)
+    account_id: Mapped[int] = Column(ForeignKey("staff_accounts.id"), primary_key=True)
+    at: Mapped[datetime] = Column(UTCDateTime, nullable=False, index=True)
+    # Where the first one led to; empty while it is still at work.
+    result: Mapped[str | None] = Column(String(500))
 
 
 class AuditEntry(Base):

@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
 from returnsdesk.clients.mail import ReceivedMail, mail_folder
-from returnsdesk.desk.channels.web import instant
+from returnsdesk.desk.channels.web_sessions import instant
 from returnsdesk.desk.context import Desk, desk_of
 from returnsdesk.desk.demo.shoppers import Shopper, find_customer, guest, shoppers
 from returnsdesk.desk.guards import PAGE_POLICY
@@ -27,6 +27,7 @@ from returnsdesk.texts import render
 PICTURES = Path(__file__).resolve().parents[2] / "db" / "sample_shop" / "pictures"
 
 _DESK = Path(__file__).resolve().parents[1]
+_PICTURE_KINDS = {"svg": "image/svg+xml", "png": "image/png"}
 _PICTURE_NAME = re.compile(r"[a-z0-9-]{1,80}")
 _PAGE_HEADERS = {"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-store"}
 # An SVG is a document: opened by itself it must not run anything.
@@ -104,19 +105,20 @@ async def mailbox(request: Request) -> Response:
 
 
 async def picture(request: Request) -> Response:
-    """GET /static/shop/<product>.svg: a product's picture."""
-    name = request.path_params["name"]
-    path = PICTURES / f"{name}.svg"
-    if not _PICTURE_NAME.fullmatch(name) or not await run_sync(path.is_file):
+    """GET /static/shop/<product>.svg: a product's picture; as .png for channels that show no drawings."""
+    name, kind = request.path_params["name"], request.path_params["kind"]
+    media_type = _PICTURE_KINDS.get(kind)
+    path = PICTURES / f"{name}.{kind}"
+    if media_type is None or not _PICTURE_NAME.fullmatch(name) or not await run_sync(path.is_file):
         raise Refusal(404, "not_found")
-    return FileResponse(path, media_type="image/svg+xml", headers=_PICTURE_HEADERS)
+    return FileResponse(path, media_type=media_type, headers=_PICTURE_HEADERS)
 
 
 routes: list[BaseRoute] = [
     Route("/", chat_page, methods=["GET"]),
     Route("/demo/login-token", login_token, methods=["POST"]),
     Route("/demo/mail", mailbox, methods=["GET"]),
-    Route("/static/shop/{name}.svg", picture, methods=["GET"]),
+    Route("/static/shop/{name}.{kind}", picture, methods=["GET"]),
     Mount("/static/desk", StaticFiles(directory=_DESK / "static")),
 ]
 

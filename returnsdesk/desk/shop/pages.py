@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
+from returnsdesk.desk import telegram_links
 from returnsdesk.desk.context import Desk, desk_of
 from returnsdesk.desk.demo.shoppers import shoppers
 from returnsdesk.desk.guards import PAGE_POLICY
@@ -26,7 +27,7 @@ from returnsdesk.desk.sessions import SessionTokens
 from returnsdesk.desk.shop import catalogue
 from returnsdesk.desk.shop.catalogue import Visitor
 from returnsdesk.formatting import money
-from returnsdesk.services import identity, policies
+from returnsdesk.services import chat_links, identity, policies
 
 COOKIE = "demo_shopper"
 
@@ -67,7 +68,8 @@ async def account(request: Request) -> Response:
         players = await _read(request, shoppers)
         return await _page(request, "login.html", {"shoppers": players})
     own = await _read(request, partial(catalogue.orders, customer_id=customer.customer_id))
-    return await _page(request, "account.html", {"orders": own})
+    has_telegram = bool(desk_of(request).telegram_username)
+    return await _page(request, "account.html", {"orders": own, "has_telegram": has_telegram})
 
 
 async def order(request: Request) -> Response:
@@ -130,6 +132,26 @@ async def login_token(request: Request) -> Response:
     return JSONResponse({"login_token": token}, headers={"Cache-Control": "no-store"})
 
 
+async def telegram(request: Request) -> Response:
+    """POST /shop/telegram: a one-time link into Telegram for the shopper who is logged in, asked for by their button.
+
+    The page is kept by nobody, and tells no other site its address.
+    """
+    desk = desk_of(request)
+    customer = await _shopper(request)
+    if customer is None:
+        return RedirectResponse("/shop/account", 303)
+    if not desk.telegram_username:
+        raise Refusal(503, "telegram_away")
+    key = desk.settings.shop_login_key
+    token = identity.shop_login_token(customer.external_id, key=key, now=desk.clock())
+    link = await telegram_links.link_of_customer(desk, token)
+    if link is None:
+        raise Refusal(403, "login_refused")
+    facts = {"address": telegram_links.address_of(desk, link), "minutes": chat_links.MINUTES}
+    return await _page(request, "telegram.html", facts)
+
+
 routes: list[BaseRoute] = [
     Route("/shop", front, methods=["GET"]),
     Route("/shop/products/{product_id}", product, methods=["GET"]),
@@ -138,6 +160,7 @@ routes: list[BaseRoute] = [
     Route("/shop/returns", returns_page, methods=["GET"]),
     Route("/shop/login", log_in, methods=["POST"]),
     Route("/shop/logout", log_out, methods=["POST"]),
+    Route("/shop/telegram", telegram, methods=["POST"]),
     Route("/shop/login-token", login_token, methods=["GET"]),
     Mount("/shop/static", StaticFiles(directory=_SHOP / "static")),
 ]
@@ -167,7 +190,7 @@ async def _shopper(request: Request) -> Visitor | None:
     read = _tokens(desk).read(request.cookies.get(COOKIE, ""), desk.clock())
     if read is None:
         return None
-    return await _read(request, partial(catalogue.visitor, wanted=read[0]))
+    return await _read(request, partial(catalogue.visitor, wanted=read.subject))
 
 
 async def _read(request: Request, read: Callable[[Session], Found]) -> Found:

@@ -17,6 +17,16 @@ _ROWS_AT_ONCE = 1000
 
 def upgrade() -> None:
     """Go to this revision."""
+    with op.batch_alter_table("staff_accounts") as batch_op:
+        batch_op.add_column(
+            sa.Column(
+                "must_change_password", sa.Boolean(), nullable=False, server_default=sa.false()
+            )
+        )
+    for table in ("customers", "orders"):
+        with op.batch_alter_table(table) as batch_op:
+            batch_op.add_column(sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True))
+
     op.create_table(
         "audit_entries",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -112,6 +122,37 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "sent_forms",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("account_id", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("result", sa.String(length=500), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["staff_accounts.id"],
+            name=op.f("fk_sent_forms_account_id_staff_accounts"),
+        ),
+        sa.PrimaryKeyConstraint("key", "account_id", name=op.f("pk_sent_forms")),
+    )
+    with op.batch_alter_table("sent_forms") as batch_op:
+        batch_op.create_index(batch_op.f("ix_sent_forms_at"), ["at"], unique=False)
+
+    op.create_table(
+        "case_notes",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("case_id", sa.Integer(), nullable=False),
+        sa.Column("author", sa.String(length=254), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["case_id"], ["cases.id"], name=op.f("fk_case_notes_case_id_cases")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_case_notes")),
+    )
+    with op.batch_alter_table("case_notes") as batch_op:
+        batch_op.create_index(batch_op.f("ix_case_notes_case_id"), ["case_id"], unique=False)
+
+    op.create_table(
         "chat_links",
         sa.Column("token_hash", sa.String(length=64), nullable=False),
         sa.Column("conversation_id", sa.String(length=36), nullable=True),
@@ -195,6 +236,26 @@ def upgrade() -> None:
         batch_op.create_index("ix_conversation_tags_tag", ["tag"], unique=False)
 
     op.create_table(
+        "conversation_viewers",
+        sa.Column("conversation_id", sa.String(length=36), nullable=False),
+        sa.Column("account_id", sa.Integer(), nullable=False),
+        sa.Column("looking_until", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["staff_accounts.id"],
+            name=op.f("fk_conversation_viewers_account_id_staff_accounts"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["conversation_id"],
+            ["conversations.id"],
+            name=op.f("fk_conversation_viewers_conversation_id_conversations"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint(
+            "conversation_id", "account_id", name=op.f("pk_conversation_viewers")
+        ),
+    )
+    op.create_table(
         "telegram_chats",
         sa.Column("chat_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("conversation_id", sa.String(length=36), nullable=False),
@@ -272,6 +333,8 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_conversations_state_last_message_at", ["state", "last_message_at"], unique=False
         )
+        batch_op.create_index("ix_conversations_created_at", ["created_at"], unique=False)
+        batch_op.create_index("ix_conversations_handed_over_at", ["handed_over_at"], unique=False)
         batch_op.create_foreign_key(
             batch_op.f("fk_conversations_order_id_orders"), "orders", ["order_id"], ["id"]
         )
@@ -412,6 +475,8 @@ def downgrade() -> None:
             batch_op.f("fk_conversations_customer_id_customers"), type_="foreignkey"
         )
         batch_op.drop_constraint(batch_op.f("fk_conversations_order_id_orders"), type_="foreignkey")
+        batch_op.drop_index("ix_conversations_handed_over_at")
+        batch_op.drop_index("ix_conversations_created_at")
         batch_op.drop_index("ix_conversations_state_last_message_at")
         batch_op.drop_index(batch_op.f("ix_conversations_order_id"))
         batch_op.drop_index(batch_op.f("ix_conversations_customer_id"))
@@ -439,6 +504,7 @@ def downgrade() -> None:
 
     op.drop_table("corrections")
     op.drop_table("telegram_chats")
+    op.drop_table("conversation_viewers")
     with op.batch_alter_table("conversation_tags") as batch_op:
         batch_op.drop_index("ix_conversation_tags_tag")
 
@@ -452,6 +518,14 @@ def downgrade() -> None:
 
     op.drop_table("conversation_notes")
     op.drop_table("chat_links")
+    with op.batch_alter_table("case_notes") as batch_op:
+        batch_op.drop_index(batch_op.f("ix_case_notes_case_id"))
+
+    op.drop_table("case_notes")
+    with op.batch_alter_table("sent_forms") as batch_op:
+        batch_op.drop_index(batch_op.f("ix_sent_forms_at"))
+
+    op.drop_table("sent_forms")
     with op.batch_alter_table("staff_sessions") as batch_op:
         batch_op.drop_index(batch_op.f("ix_staff_sessions_account_id"))
 
@@ -473,3 +547,9 @@ def downgrade() -> None:
         batch_op.drop_index("ix_audit_entries_actor_at")
 
     op.drop_table("audit_entries")
+
+    for table in ("customers", "orders"):
+        with op.batch_alter_table(table) as batch_op:
+            batch_op.drop_column("erased_at")
+    with op.batch_alter_table("staff_accounts") as batch_op:
+        batch_op.drop_column("must_change_password")
