@@ -377,6 +377,7 @@ def _summary(turn: Turn, state: State) -> Question:
 
 
 def _say_blocked(turn: Turn, state: State, finding: Finding) -> Events:
+    turn.note_finding(finding.code)
     code = finding.code if finding.code in EXPLAINED else "OTHER"
     facts: dict[str, Any] = dict(finding.facts)
 

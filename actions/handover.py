@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from actions.turn import DeskAction, Turn, database, handover_button, offer
+from actions.turn import DeskAction, Turn, database, handover_button, offer, settings
+from returnsdesk import formatting
+from returnsdesk.domain import windows
 from returnsdesk.services import cases, identity, orders
+from returnsdesk.services.support_hours import SupportHours
 
 COUNTRY_BY_LANGUAGE = {"en": "IE", "nl": "NL", "de": "DE", "nb": "NO", "pl": "PL"}
 
@@ -23,6 +26,7 @@ class ActionHandoverPerson(DeskAction):
             database(), turn.conversation_id, "asked_for_person", turn.text[:500], now=turn.now
         )
         turn.say("handover_case", number=number)
+        say_what_comes_next(turn)
         return []
 
 
@@ -44,6 +48,7 @@ class ActionComplaint(DeskAction):
             priority="high",
         )
         turn.say("handover_complaint", number=number)
+        say_what_comes_next(turn)
         return []
 
 
@@ -58,6 +63,19 @@ class ActionHandoverOffer(DeskAction):
         """Say honestly that a colleague does this, and offer one."""
         turn.say("handover_offer", buttons=[handover_button(turn)])
         return [offer("action_handover_person")]
+
+
+def say_what_comes_next(turn: Turn) -> None:
+    """Say that somebody comes, or when the team is back, in the shopper's language and time zone."""
+    hours = SupportHours.of(settings())
+    opening = hours.next_opening(turn.now)
+    if hours.is_open(turn.now):
+        turn.say("handover_open")
+    elif opening is None:
+        turn.say("handover_closed_for_now")
+    else:
+        local = opening.astimezone(windows.zone_of(country_of(turn)))
+        turn.say("handover_closed", when=formatting.day_and_time(local, turn.language))
 
 
 def country_of(turn: Turn) -> str:

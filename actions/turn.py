@@ -36,6 +36,8 @@ def database() -> Database:
 # Choice of a button that tells what the message before it meant.
 MEANT = "meant"
 
+_LONGEST_FACT = 200
+
 
 @dataclass(frozen=True)
 class Button:
@@ -69,6 +71,9 @@ class Turn:
     dispatcher: CollectingDispatcher
     # What the shop's page says it shows: page, product, name, order. Nobody has checked it, so it opens nothing.
     page: dict[str, str] = field(default_factory=dict)
+    # Keys of the texts, with their facts, and findings since the last message: what the transcript says of a message.
+    told: list[dict[str, Any]] = field(default_factory=list)
+    found: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def of(cls, tracker: Tracker, dispatcher: CollectingDispatcher) -> Turn:
@@ -111,11 +116,27 @@ class Turn:
     ) -> None:
         """Say a text that was put together from rendered ones; a card shows the same where a channel draws it."""
         payloads = [button.payload() for button in buttons]
-        self.dispatcher.utter_message(text=text, buttons=payloads, json_message=card)
+        told = [each for each in self.told if str(each["text"]).strip() in text]
+        self.dispatcher.utter_message(
+            text=text,
+            buttons=payloads,
+            json_message=card,
+            told=[{"key": each["key"], "facts": each["facts"]} for each in told],
+            findings=list(self.found),
+        )
+        self.told.clear()
+        self.found.clear()
 
     def label(self, key: str, **facts: Any) -> str:
         """A text in the shopper's language, to build another from."""
-        return texts.render(key, self.language, **facts)
+        text = texts.render(key, self.language, **facts)
+        plain = {name: str(fact)[:_LONGEST_FACT] for name, fact in facts.items()}
+        self.told.append({"key": key, "facts": plain, "text": text})
+        return text
+
+    def note_finding(self, code: str, about: str = "") -> None:
+        """Keep which finding the next message is about, for those who read the transcript."""
+        self.found.append({"code": code, "about": about[:_LONGEST_FACT]})
 
     def events_of_turn(self) -> list[dict[str, Any]]:
         """Rasa's events since the shopper's message."""

@@ -58,6 +58,7 @@ def say_notices(turn: Turn, notices: Iterable[Notice]) -> None:
 
 def say_not_returnable(turn: Turn, item: ItemView, code: str, facts: Any) -> None:
     """Say why an item cannot come back, with the facts of the rule."""
+    turn.note_finding(code, item_text(item))
     if code == "ALREADY_RETURNED" or code not in EXPLAINED:
         key = (
             "returns_not_possible_already_returned"

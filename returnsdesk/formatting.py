@@ -48,6 +48,21 @@ def moment(value: datetime, language: str) -> str:
     return str(format_datetime(value, "long", locale=LOCALES[language]))
 
 
+def day_and_time(value: datetime, language: str) -> str:
+    """An instant in its own zone with weekday and name of the zone, to follow "on" in a sentence."""
+    pattern = {
+        "en": "EEEE d MMMM 'at' HH:mm",
+        "nl": "EEEE d MMMM 'om' HH:mm 'uur'",
+        "de": "EEEE, d. MMMM, 'um' HH:mm 'Uhr'",
+        "nb": "EEEE d. MMMM 'kl.' HH:mm",
+        "pl": "EEEE, d MMMM, 'godz.' HH:mm",
+    }
+    # The zone as it calls itself: locale data take Irish winter for summer.
+    return (
+        f"{format_datetime(value, pattern[language], locale=LOCALES[language])} ({value.tzname()})"
+    )
+
+
 def options(values: Mapping[str, str]) -> str:
     """The options of a variant in the catalogue's words: "black, 42"."""
     return ", ".join(values.values())

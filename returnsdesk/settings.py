@@ -13,6 +13,7 @@ import re
 import secrets
 import tempfile
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
@@ -145,6 +146,16 @@ class Settings(BaseSettings):
     support_time_zone: str = Field(
         "Europe/Amsterdam", description="Time zone of SUPPORT_HOURS, as in the IANA list."
     )
+    support_holidays: str = Field(
+        "",
+        description="Country, or country-region, on whose public holidays nobody answers, as in NL or DE-BY.",
+    )
+    support_notice_minutes: int = Field(
+        5,
+        ge=0,
+        le=1440,
+        description="Who waits so long for a person within SUPPORT_HOURS is told once to be still waiting; 0: never.",
+    )
     keep_conversations_days: int = Field(
         730,
         ge=0,
@@ -193,6 +204,19 @@ class Settings(BaseSettings):
             raise ValueError("must be a time zone such as Europe/Amsterdam")
         return value
 
+    @validator("support_hours")
+    def _known_hours(cls, value: str) -> str:
+        weekly_hours(value)
+        return value
+
+    @validator("support_holidays")
+    def _known_calendar(cls, value: str) -> str:
+        country, _, region = value.partition("-")
+        known = _regions_with_holidays() if value else {}
+        if value and (country not in known or region not in ("", *known[country])):
+            raise ValueError("must be a country such as NL, or a region such as DE-BY")
+        return value
+
     @validator("lift_rate_limits")
     def _only_in_demo_mode(cls, value: bool, values: dict[str, Any]) -> bool:
         if value and not values.get("demo_mode"):
@@ -224,6 +248,15 @@ class Settings(BaseSettings):
             if str(path) != ":memory:" and not path.is_absolute():
                 return f"{prefix}{PROJECT_ROOT / path}"
         return self.database_url
+
+    @property
+    def tracker_url(self) -> str:
+        """Address of Rasa's tracker store: the product's PostgreSQL, or a SQLite file of its own beside the product's.
+
+        SQLite has one writer per file: with two files a turn never waits for the worker.
+        """
+        url = self.resolved_database_url
+        return f"sqlite:///{self.var_dir / 'tracker.db'}" if url.startswith("sqlite") else url
 
     @property
     def signing_key(self) -> str:
@@ -260,6 +293,43 @@ class Settings(BaseSettings):
         """Origins that may call the desk from a browser, the desk's own first."""
         extra = (part.strip().rstrip("/") for part in self.allowed_origins.split(","))
         return (self.public_url.rstrip("/"), *(origin for origin in extra if origin))
+
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_HOURS = re.compile(r"([a-z]{3})(?:-([a-z]{3}))? (\d\d):(\d\d)-(\d\d):(\d\d)")
+
+WeeklyHours = dict[int, list[tuple[int, int]]]
+"""Day of the week (Monday is 0) to its times, each from and to in minutes after midnight, in order."""
+
+
+def weekly_hours(text: str) -> WeeklyHours:
+    """Read SUPPORT_HOURS, as in "mon-fri 09:00-17:00, sat 10:00-14:00"; empty means always: no days.
+
+    Raises `ValueError` with the part that cannot be read.
+    """
+    week: WeeklyHours = {}
+    for part in filter(None, re.split(r"\s*,\s*", text.strip().lower())):
+        found = _HOURS.fullmatch(" ".join(part.split()))
+        if found is None or not {found[1], found[2] or found[1]} <= set(_DAYS):
+            raise ValueError(f"{part!r} is not of the form mon-fri 09:00-17:00")
+        opens, closes = (60 * int(found[i]) + int(found[i + 1]) for i in (3, 5))
+        if int(found[4]) > 59 or int(found[6]) > 59 or not opens < closes <= 24 * 60:
+            raise ValueError(f"{part!r} does not end after it begins, within one day")
+        first, last = _DAYS.index(found[1]), _DAYS.index(found[2] or found[1])
+        for day in range(first, first + (last - first) % 7 + 1):
+            week.setdefault(day % 7, []).append((opens, closes))
+    for day, hours in week.items():
+        hours.sort()
+        if any(later[0] < earlier[1] for earlier, later in pairwise(hours)):
+            raise ValueError(f"two times of {_DAYS[day]} overlap")
+    return week
+
+
+def _regions_with_holidays() -> dict[str, list[str]]:
+    # Loaded only where the setting is used: every command reads the settings.
+    from holidays import list_supported_countries
+
+    return dict(list_supported_countries())
 
 
 def _kept_secret(path: Path) -> str:

@@ -11,7 +11,16 @@ from datetime import datetime, timedelta, timezone
 from sqlalchemy.exc import SQLAlchemyError
 
 from returnsdesk.db.session import Database
-from returnsdesk.jobs import codes, deadlines, differences, labels, notices, refunds
+from returnsdesk.jobs import (
+    codes,
+    deadlines,
+    differences,
+    labels,
+    notices,
+    refunds,
+    retention,
+    waits,
+)
 from returnsdesk.jobs.context import JobContext, Timer, context_for
 from returnsdesk.logs import log_to_stderr
 from returnsdesk.processes import exit_with_parent
@@ -79,7 +88,13 @@ def handlers_for(context: JobContext) -> dict[str, outbox.Handler]:
 
 def timers_for(context: JobContext) -> list[Timer]:
     """What is looked at once a minute."""
-    return [*deadlines.timers(context), *differences.timers(context), *labels.timers(context)]
+    return [
+        *deadlines.timers(context),
+        *differences.timers(context),
+        *labels.timers(context),
+        *waits.timers(context),
+        *retention.timers(context),
+    ]
 
 
 def serve(settings: Settings) -> None:

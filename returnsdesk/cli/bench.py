@@ -13,6 +13,10 @@ class Measurements(LazyGroup):
     entries = {
         "turns": Entry("returnsdesk.cli.bench_turns", "How fast the running product answers."),
         "import": Entry("returnsdesk.cli.bench_import", "Orders that an import loads in a second."),
+        "transcripts": Entry(
+            "returnsdesk.cli.bench_transcripts",
+            "List, search and reading view of the console with many messages.",
+        ),
         "widget": Entry(
             "returnsdesk.cli.bench_widget",
             "Time until the chat's button is there, until the chat is open and until the first reply.",

@@ -224,6 +224,25 @@ def smtp(settings: Settings) -> Iterator[Diagnosis]:
         yield problem("Mail", found, "Set SMTP_URL to the shop's mail server.")
 
 
+def telegram(settings: Settings) -> Iterator[Diagnosis]:
+    """Telegram knows the bot, where there is one, and its updates come the way that the settings say."""
+    if settings.telegram_token is None or not settings.telegram_token.get_secret_value():
+        yield fine("Telegram", "not used")
+        return
+    # The library takes a while to load.
+    from returnsdesk.cli import telegram as bot
+
+    try:
+        status = bot.look(settings)
+    except CommandError as error:
+        yield problem("Telegram", str(error), "Correct TELEGRAM_TOKEN, or leave it empty.")
+        return
+    if status.advice:
+        yield problem("Telegram", f"{status.name}, {settings.telegram_mode}", status.advice)
+    else:
+        yield fine("Telegram", f"{status.name}, {settings.telegram_mode}")
+
+
 def _optional_server(subject: str, name: str, url: str, usual_port: int) -> Iterator[Diagnosis]:
     if not url:
         yield fine(subject, "not used")
@@ -250,4 +269,5 @@ ALL: Final[tuple[Check, ...]] = (
     demo_mode,
     redis,
     smtp,
+    telegram,
 )

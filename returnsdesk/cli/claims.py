@@ -36,7 +36,7 @@ from returnsdesk.cli.timelines import events_of, show_timeline
 from returnsdesk.db.models import Claim
 from returnsdesk.db.session import Database
 from returnsdesk.domain.money import to_minor
-from returnsdesk.services import claim_decisions, claims, exchanges
+from returnsdesk.services import claim_decisions, claims, exchanges, timelines
 from returnsdesk.services.claims import ClaimRequest
 from returnsdesk.services.views import ClaimView
 
@@ -276,10 +276,4 @@ def _show_decision(view: ClaimView) -> None:
 
 def _timeline_of(session: Session, number: str) -> list[dict[str, Any]]:
     claim = session.scalars(select(Claim).where(Claim.number == number)).one()
-    documents = [("claim", claim.id)]
-    documents += [("refund", refund.id) for refund in claim.refunds]
-    if claim.exchange is not None:
-        documents.append(("exchange", claim.exchange.id))
-    if claim.return_ is not None:
-        documents.append(("return", claim.return_.id))
-    return events_of(session, documents)
+    return events_of(session, timelines.of_claim(claim))

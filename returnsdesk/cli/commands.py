@@ -54,7 +54,20 @@ COMMANDS = {
         "returnsdesk.cli.conversations",
         "Read along, take a chat over from the assistant, hand it back.",
     ),
+    "telegram": Entry(
+        "returnsdesk.cli.telegram", "Show the Telegram bot, and set or remove its webhook."
+    ),
+    "insight": Entry(
+        "returnsdesk.cli.insight", "Write the figures of the insight page for other programs."
+    ),
+    "nlu": Entry(
+        "returnsdesk.cli.nlu", "Export judged messages as examples, and conversations as scenarios."
+    ),
     "photos": Entry("returnsdesk.cli.photos", "Delete old photos of shoppers."),
+    "privacy": Entry(
+        "returnsdesk.cli.privacy",
+        "Show, hand out or erase what is stored about a shopper; delete what is too old.",
+    ),
     "staff": Entry("returnsdesk.cli.staff", "Manage the support team's accounts."),
     "policy": Entry(
         "returnsdesk.cli.policy", "Check the returns policy, and ask why it says what it says."

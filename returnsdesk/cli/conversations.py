@@ -70,8 +70,14 @@ def say(
 
 
 @app.command("leave")
-def leave(conversation_id: ConversationId, agent: Agent) -> None:
+def leave(
+    conversation_id: ConversationId,
+    agent: Agent,
+    is_solved: Annotated[
+        bool, typer.Option("--solved", help="Close the cases that it waited for.")
+    ] = False,
+) -> None:
     """Hand a conversation back to the assistant."""
     with open_database() as database:
-        takeover.leave(database, conversation_id, agent, now=now())
+        takeover.leave(database, conversation_id, agent, now=now(), is_solved=is_solved)
     out.print("The assistant answers again.")

@@ -11,17 +11,14 @@ from sqlalchemy.orm import Session
 from returnsdesk.cli.console import moment, money, options, out, status, table
 from returnsdesk.cli.timelines import events_of, show_timeline
 from returnsdesk.db.models import Return
+from returnsdesk.services import timelines
 from returnsdesk.services.views import ReturnLineView, ReturnView
 
 
 def timeline_of(session: Session, rma_number: str) -> list[dict[str, Any]]:
     """Every event of a return, its refunds and its exchange, oldest first."""
     document = session.scalars(select(Return).where(Return.rma_number == rma_number)).one()
-    documents = [("return", document.id)]
-    documents += [("refund", refund.id) for refund in document.refunds]
-    if document.exchange is not None:
-        documents.append(("exchange", document.exchange.id))
-    return events_of(session, documents)
+    return events_of(session, timelines.of_return(document))
 
 
 def show_return(view: ReturnView, timeline: list[dict[str, Any]]) -> None:

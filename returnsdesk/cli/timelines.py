@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.markup import escape
-from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from returnsdesk.cli.console import moment, out, status, table
-from returnsdesk.db.models import Event
+from returnsdesk.services import timelines
+from returnsdesk.services.timelines import Subject
 
 
-def events_of(session: Session, documents: list[tuple[str, int]]) -> list[dict[str, Any]]:
+def events_of(session: Session, documents: Sequence[Subject]) -> list[dict[str, Any]]:
     """Every event of these documents, each named by its kind and id."""
-    events = session.scalars(
-        select(Event)
-        .where(
-            or_(
-                *(
-                    and_(Event.document == kind, Event.document_id == document_id)
-                    for kind, document_id in documents
-                )
-            )
-        )
-        .order_by(Event.at, Event.id)
-    )
     return [
         {
             "at": event.at,
@@ -35,7 +24,7 @@ def events_of(session: Session, documents: list[tuple[str, int]]) -> list[dict[s
             "before": event.before,
             "after": event.after,
         }
-        for event in events
+        for event in timelines.events_of(session, documents)
     ]
 
 

@@ -29,7 +29,7 @@ from returnsdesk.cli.timelines import events_of, show_timeline
 from returnsdesk.db.models import Order, Withdrawal
 from returnsdesk.db.session import Database
 from returnsdesk.domain.mentions import normalise_order_number
-from returnsdesk.services import withdrawal_returns, withdrawals
+from returnsdesk.services import timelines, withdrawal_returns, withdrawals
 from returnsdesk.services.views import WithdrawalView, withdrawal_view
 from returnsdesk.services.withdrawals import Declaration
 
@@ -167,8 +167,4 @@ def _show(database: Database, number: str, as_json: bool) -> None:
 
 def _timeline_of(session: Session, number: str) -> list[dict[str, Any]]:
     withdrawal = session.scalars(select(Withdrawal).where(Withdrawal.number == number)).one()
-    documents = [("withdrawal", withdrawal.id)]
-    if withdrawal.return_ is not None:
-        documents.append(("return", withdrawal.return_.id))
-        documents += [("refund", refund.id) for refund in withdrawal.return_.refunds]
-    return events_of(session, documents)
+    return events_of(session, timelines.of_withdrawal(withdrawal))

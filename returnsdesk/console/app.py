@@ -6,15 +6,42 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
-from returnsdesk.console import login
+from returnsdesk.console import (
+    account,
+    audit_pages,
+    branding,
+    canned,
+    cases,
+    claims,
+    conversations,
+    events,
+    improve,
+    insight,
+    jobs,
+    login,
+    masking,
+    orders,
+    photos,
+    privacy,
+    refunds,
+    returns,
+    staff_returns,
+    takeover,
+    team,
+    waiting,
+    withdrawals,
+)
 from returnsdesk.console.access import Page
+from returnsdesk.console.origins import OwnPagesOnly
 from returnsdesk.console.rendering import page
 from returnsdesk.desk.context import Desk
+from returnsdesk.desk.guards import own_origins
 
 _STATIC = Path(__file__).resolve().parent / "static"
 
@@ -28,7 +55,29 @@ def routes() -> list[BaseRoute]:
     """Every route of the console: `Page`s, and the files that pages are made with."""
     return [
         Page("/", home),
+        *conversations.routes,
+        *improve.routes,
+        *insight.routes,
         *login.routes,
+        *account.routes,
+        *branding.routes,
+        *masking.routes,
+        *team.routes,
+        *audit_pages.routes,
+        *privacy.routes,
+        *waiting.routes,
+        *takeover.routes,
+        *canned.routes,
+        *events.routes,
+        *cases.routes,
+        *returns.routes,
+        *staff_returns.routes,
+        *orders.routes,
+        *claims.routes,
+        *withdrawals.routes,
+        *refunds.routes,
+        *jobs.routes,
+        *photos.routes,
         Mount("/static", StaticFiles(directory=_STATIC), name="console-static"),
     ]
 
@@ -37,6 +86,7 @@ def create_console(desk: Desk) -> Mount:
     """The console for a running desk."""
     app = Starlette(
         routes=routes(),
+        middleware=[Middleware(OwnPagesOnly, own=own_origins(desk.settings))],
         exception_handlers={HTTPException: on_refusal, Exception: on_refusal},
     )
     app.state.desk = desk
@@ -61,6 +111,7 @@ _SENTENCES = {
     403: "This form was not sent from a page of your session. Load the page again and repeat it.",
     404: "There is nothing here, or it is not for your role.",
     405: "There is nothing here, or it is not for your role.",
+    411: "The length of what was sent is missing.",
     413: "That is more than a form may hold.",
     429: "That was tried too often. Please wait a little.",
     500: "Something went wrong here; nothing was changed. It is in the log.",

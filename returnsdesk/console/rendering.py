@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.templating import Jinja2Templates
 
 from returnsdesk.console.access import csrf_token, session_token
+from returnsdesk.console.masking import masked
 from returnsdesk.desk.context import desk_of
 from returnsdesk.desk.guards import PAGE_POLICY
 
@@ -31,6 +32,8 @@ NAVIGATION: list[tuple[str, str, str]] = [
     ("/console/returns", "Returns", "agent"),
     ("/console/improve", "Improve", "lead"),
     ("/console/insight", "Insight", "lead"),
+    ("/console/audit", "Audit", "lead"),
+    ("/console/privacy", "Privacy", "admin"),
     ("/console/team", "Team", "admin"),
 ]
 """Address, label, and the role from which it is shown."""
@@ -50,6 +53,7 @@ def page(
             (address, label) for address, label, role in NAVIGATION if member and member.may(role)
         ],
         "path": request.url.path,
+        "waiting_count": getattr(request.state, "waiting_count", 0),
         # Set by `back_to`; a key of a text in the page's own words, never the text itself.
         "flash": request.query_params.get("said", ""),
         **(facts or {}),
@@ -73,4 +77,5 @@ FLASHES: dict[str, str] = {}
 """Sentences shown once after a form was taken, by key; each module of pages adds its own."""
 
 templates.env.filters["moment"] = moment
+templates.env.filters["masked"] = masked
 templates.env.globals["flashes"] = FLASHES

@@ -52,6 +52,9 @@ RETURN_COMMANDS: Final[dict[str, frozenset[str]]] = {
     "hold": frozenset({ARRIVED, INSPECTED}),
     "resume": frozenset({ON_HOLD}),
     "choose_method": frozenset({REQUESTED, APPROVED, LABEL_ISSUED}),
+    # More time to post the parcel, and another label: before a carrier has it.
+    "extend": RETURN_BEFORE_SCAN,
+    "renew_label": frozenset({APPROVED, LABEL_ISSUED}),
     # A return that expired, within its window.
     "reopen": frozenset({EXPIRED}),
     "start_refund": frozenset({INSPECTED}),

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from returnsdesk.db.models import Case, Message, Return
 from returnsdesk.db.session import Database
-from returnsdesk.services import conversation_state, events
+from returnsdesk.services import conversation_state, conversation_subject, events
 from returnsdesk.services.errors import NotFound
 
 
@@ -23,11 +23,17 @@ def open_case(
     now: datetime,
     priority: str = "normal",
 ) -> int:
-    """Open a case on a conversation, or find the one that is open already; returns its number."""
+    """Open a case on a conversation, or find the one that already waits for somebody to take it; its number."""
     with database.write() as session:
         existing = session.scalars(
             select(Case)
-            .where(Case.conversation_id == conversation_id, Case.status == "open")
+            .where(
+                Case.conversation_id == conversation_id,
+                Case.status == "open",
+                # A document's case is decided elsewhere, and one that a person keeps makes nobody else look.
+                Case.document.is_(None),
+                Case.assigned_to.is_(None),
+            )
             .order_by(Case.id.desc())
             .limit(1)
         ).one_or_none()
@@ -43,6 +49,7 @@ def open_case(
             priority=priority,
             created_at=now,
         )
+        conversation_subject.came_of_it(session, conversation_id, conversation_subject.CASE)
         return _opened(session, case, actor="shopper")
 
 
@@ -131,7 +138,7 @@ def close_about(
     if reason is not None:
         waiting = waiting.where(Case.reason == reason)
     for case in session.scalars(waiting):
-        _close(session, case, actor=actor, now=now)
+        close(session, case, actor=actor, now=now)
 
 
 @dataclass(frozen=True)
@@ -174,16 +181,20 @@ def close_case(database: Database, case_number: int, *, actor: str, now: datetim
         if case is None:
             raise NotFound("CASE_UNKNOWN", f"there is no case {case_number}")
         if case.status == "open":
-            _close(session, case, actor=actor, now=now)
+            close(session, case, actor=actor, now=now)
         return _view(case)
 
 
-def _close(session: Session, case: Case, *, actor: str, now: datetime) -> None:
+def close(
+    session: Session, case: Case, *, actor: str, now: datetime, reason: str | None = None
+) -> None:
+    """Take an open case off the list within the caller's transaction; `reason` is kept with the event."""
     case.status, case.closed_at = "closed", now
     conversation_state.settle(session, case.conversation_id)
     events.record(
         session, actor=actor, command="close_case", document="case", document_id=case.id, now=now,
-        before={"status": "open"}, after={"status": "closed"}, conversation_id=case.conversation_id,
+        before={"status": "open"}, after={"status": "closed", **({"reason": reason} if reason else {})},
+        conversation_id=case.conversation_id,
     )  # fmt: skip
 
 

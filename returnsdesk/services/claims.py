@@ -18,6 +18,7 @@ from returnsdesk.domain.findings import Finding
 from returnsdesk.domain.policy import CLAIM_TYPES
 from returnsdesk.services import (
     cases,
+    conversation_subject,
     events,
     feedback,
     identity,
@@ -86,6 +87,7 @@ def open_claim(
             session, override, set_aside, document="claim", document_id=claim.id, actor=actor, now=now,
             conversation_id=conversation_id,
         )  # fmt: skip
+        conversation_subject.came_of_it(session, conversation_id, conversation_subject.CLAIM, order)
         _announce(session, claim, origin)
         return view_of(claim)
 

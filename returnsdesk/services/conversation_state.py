@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from returnsdesk.db.models import Case, Conversation, Message
+from returnsdesk.services import conversation_subject
 
 BOT: Final = "bot"
 WAITING: Final = "waiting"
@@ -56,6 +57,8 @@ def note_turn(conversation: Conversation, message: Message, trace: dict[str, Any
     message.is_fallback = intent == FALLBACK
     if message.is_fallback:
         conversation.fallback_count += 1
+    elif conversation.outcome is None:
+        conversation.outcome = conversation_subject.ANSWERED
     if isinstance(confidence, int | float):
         message.confidence = float(confidence)
         lowest = conversation.lowest_confidence

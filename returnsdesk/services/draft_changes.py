@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from returnsdesk.db.models import Draft, DraftLine, OrderLine
 from returnsdesk.domain.eligibility import BLOCK
 from returnsdesk.domain.variants import match_variant
-from returnsdesk.services import identity, ledger, orders, policies
+from returnsdesk.services import conversation_subject, identity, ledger, orders, policies
 from returnsdesk.services.return_questions import siblings_of
 
 
@@ -94,6 +94,9 @@ class DraftChanges:
         }
         self.session.flush()
         self.session.expire(self.draft, ["order"])
+        order = self.draft.order
+        if order is not None:
+            conversation_subject.about_order(self.session, self.draft.conversation_id, order)
 
     def set_quantity(self, line: DraftLine, quantity: int) -> None:
         """Take a number of pieces; more than there are is said with what holds the rest, never reduced silently."""

@@ -34,6 +34,7 @@ __all__ = [
     "fail_part",
     "failed_parts",
     "mark_pending",
+    "may_start",
     "pay_back_link",
     "record_failure",
     "replace_failed_part",
@@ -71,6 +72,11 @@ def start(database: Database, rma_number: str, *, actor: str, now: datetime) -> 
             )
         documents.close_if_done(session, document, actor=actor, now=now)
         return return_view(document)
+
+
+def may_start(document: Return) -> bool:
+    """Whether `start` would pay something back now; the document's session must be open."""
+    return _may_pay_more(document)
 
 
 def start_for_claim(

@@ -23,14 +23,22 @@ from returnsdesk.services import (
 )
 from returnsdesk.services import return_documents as documents
 from returnsdesk.services.errors import NotAllowed
+from returnsdesk.services.overrides import Override
 from returnsdesk.services.views import ReturnView, return_view
 
 
-def reopen(database: Database, rma_number: str, *, actor: str, now: datetime) -> ReturnView:
+def reopen(
+    database: Database,
+    rma_number: str,
+    *,
+    actor: str,
+    now: datetime,
+    override: Override | None = None,
+) -> ReturnView:
     """Take up a return that was not posted in time: its units are held and its replacement is reserved again.
 
-    Raises `NotAllowed` with the findings when the window has closed, and `Conflict` when units or stock have gone to
-    somebody else; nothing is changed then.
+    Raises `NotAllowed` with the findings when the window has closed and no `override` of a member of staff sets that
+    aside, and `Conflict` when units or stock have gone to somebody else; nothing is changed then.
     """
     with database.write() as session:
         document = documents.locked(session, rma_number, "reopen")
@@ -43,7 +51,11 @@ def reopen(database: Database, rma_number: str, *, actor: str, now: datetime) ->
             findings = returns.check_request(
                 session, document.order, _as_requested(document), document.settlement, now
             )
-            overrides.codes_set_aside(findings, None, actor=actor)
+            set_aside = overrides.codes_set_aside(findings, override, actor=actor)
+            overrides.record(
+                session, override, set_aside, document="return", document_id=document.id, actor=actor, now=now,
+                conversation_id=document.conversation_id,
+            )  # fmt: skip
         policy = policies.policy_of(document.order)
         for line in document.lines:
             ledger.claim_units(

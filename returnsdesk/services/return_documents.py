@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from returnsdesk.db.models import Return
 from returnsdesk.domain import states
 from returnsdesk.services import (
+    cases,
     claim_closing,
     events,
     label_requests,
@@ -35,6 +36,13 @@ NOTICE_OF_STATUS: Final = {
     states.LOST: "lost",
     states.CANCELLED: "cancelled",
     states.EXPIRED: "expired",
+}
+
+# Reasons of cases that wait for a state to be left, by that state: whoever does the work closes them with it.
+WAITING_CASES: Final = {
+    states.REQUESTED: ("to_approve", "review_late"),
+    states.ARRIVED: ("to_inspect", "inspection_late"),
+    states.INSPECTED: ("to_release",),
 }
 
 
@@ -80,6 +88,10 @@ def set_status(
 ) -> None:
     """Change the status, log it with `facts`, and let the shopper know."""
     before, document.status = document.status, status
+    for reason in WAITING_CASES.get(before, ()):
+        cases.close_about(
+            session, document="return", document_id=document.id, reason=reason, actor=actor, now=now
+        )
     events.record(
         session, actor=actor, command=command, document="return", document_id=document.id, now=now,
         before={"status": before}, after={"status": status, **(facts or {})},

@@ -16,7 +16,14 @@ from returnsdesk.domain.eligibility import check, return_fee_minor
 from returnsdesk.domain.findings import REVIEW, Finding, ShopperFacts, Wish
 from returnsdesk.domain.mentions import normalise_order_number
 from returnsdesk.domain.policy import OUTCOMES
-from returnsdesk.services import exchanges, ledger, overrides, policies, return_opening
+from returnsdesk.services import (
+    conversation_subject,
+    exchanges,
+    ledger,
+    overrides,
+    policies,
+    return_opening,
+)
 from returnsdesk.services import return_documents as documents
 from returnsdesk.services.errors import NotAllowed, NotFound, ServiceError
 from returnsdesk.services.overrides import Override
@@ -116,6 +123,9 @@ def register(
         session, override, set_aside, document="return", document_id=document.id, actor=actor, now=now,
         conversation_id=conversation_id,
     )  # fmt: skip
+    is_exchange = any(line.outcome == "exchange" for line in lines)
+    outcome = conversation_subject.EXCHANGE if is_exchange else conversation_subject.RETURN
+    conversation_subject.came_of_it(session, conversation_id, outcome, order)
     return_opening.announce(session, document, "submit", origin)
     return document
 

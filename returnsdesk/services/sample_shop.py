@@ -25,6 +25,7 @@ from returnsdesk.db.shop_files import ORDERS_FILE, read_manifest
 from returnsdesk.domain import states
 from returnsdesk.domain.mentions import normalise_order_number
 from returnsdesk.services import (
+    canned_answers,
     events,
     exchanges,
     inspections,
@@ -33,6 +34,7 @@ from returnsdesk.services import (
     refunds,
     return_moves,
     returns,
+    sample_conversations,
     staff,
 )
 from returnsdesk.services.errors import ServiceError
@@ -71,6 +73,7 @@ class DemoLogin:
 DEMO_LOGINS: Final = (
     DemoLogin("mila@lundlinde.example", "Mila Okafor", "agent", "returns-demo"),
     DemoLogin("henrik@lundlinde.example", "Henrik Sand", "lead", "returns-demo"),
+    DemoLogin("astrid@lundlinde.example", "Astrid Lund", "admin", "returns-demo"),
 )
 
 
@@ -111,6 +114,8 @@ def seed(database: Database, *, now: datetime, progress: Progress | None = None)
     _play_all(database, entries, today, progress)
     _finish_past_jobs(database, last_job, now)
     _add_logins(database, now)
+    canned_answers.add_standard(database, actor=_ACTOR, now=now)
+    sample_conversations.add(database, today=today, now=now)
     with database.write() as session:
         events.record(
             session, actor=_ACTOR, command=_SEEDED, document="shop", document_id=0, now=now

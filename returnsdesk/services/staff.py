@@ -10,19 +10,21 @@ from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from returnsdesk.db.models import StaffAccount
+from returnsdesk.db.models import StaffAccount, StaffSession
 from returnsdesk.db.session import Database
 from returnsdesk.domain.mentions import normalise_email
-from returnsdesk.services import events
-from returnsdesk.services.errors import Conflict, NotFound, ServiceError
+from returnsdesk.services import audit, events
+from returnsdesk.services.errors import Conflict, NotAllowed, NotFound, ServiceError
 
 ROLES: Final = ("agent", "lead", "admin")
 SHORTEST_PASSWORD: Final = 10
 # Hashing a longer text would only keep the machine busy.
 LONGEST_PASSWORD: Final = 200
+# 12 random bytes as text: what is shown once, to be changed at the first log-in.
+_BYTES_OF_MADE_PASSWORD: Final = 12
 
 _hasher = PasswordHasher()
 
@@ -36,6 +38,7 @@ class StaffView:
     role: str
     is_active: bool
     created_at: datetime
+    must_change_password: bool = False
 
 
 def add(
@@ -45,10 +48,14 @@ def add(
     name: str,
     role: str,
     password: str,
+    is_temporary: bool = False,
     actor: str,
     now: datetime,
 ) -> StaffView:
-    """Make an account; raises `Conflict` when the address has one, `ServiceError` for what cannot be one."""
+    """Make an account; `is_temporary` asks for another password at the first log-in.
+
+    Raises `Conflict` when the address has one, `ServiceError` for what cannot be one.
+    """
     _check_role(role)
     if not name.strip():
         raise ServiceError("NAME_MISSING", "an account needs a name")
@@ -62,6 +69,7 @@ def add(
             role=role,
             password_hash=password_hash,
             is_active=True,
+            must_change_password=is_temporary,
             created_at=now,
         )
         session.add(account)
@@ -80,26 +88,78 @@ def list_all(session: Session) -> list[StaffView]:
 def set_active(
     database: Database, email: str, is_active: bool, *, actor: str, now: datetime
 ) -> StaffView:
-    """Let an account log in, or no longer; raises `NotFound`."""
+    """Let an account log in, or no longer, which ends its sessions.
+
+    Raises `NotFound`, and `Conflict` for the last admin who may log in.
+    """
     with database.write() as session:
         account = _required(session, email)
         if account.is_active != is_active:
+            if not is_active:
+                _keep_an_admin(session, account)
             account.is_active = is_active
+            _end_sessions(session, account)
             command = "enable_staff" if is_active else "disable_staff"
             _record(session, account, command, actor, now, {"is_active": is_active})
         return _view(account)
 
 
+def set_role(database: Database, email: str, role: str, *, actor: str, now: datetime) -> StaffView:
+    """Give an account another role; its sessions have it at once.
+
+    Raises `NotFound`, `ServiceError`, and `Conflict` for the last admin who may log in.
+    """
+    _check_role(role)
+    with database.write() as session:
+        account = _required(session, email)
+        if account.role != role:
+            _keep_an_admin(session, account)
+            account.role = role
+            _record(session, account, "set_staff_role", actor, now, {"role": role})
+        return _view(account)
+
+
 def set_password(
-    database: Database, email: str, password: str, *, actor: str, now: datetime
+    database: Database,
+    email: str,
+    password: str,
+    *,
+    is_temporary: bool = False,
+    actor: str,
+    now: datetime,
 ) -> StaffView:
-    """Give an account another password; raises `NotFound`, or `ServiceError` for one that is too short."""
+    """Give an account another password, which ends its sessions.
+
+    `is_temporary` asks its owner for one of their own at the next log-in. Raises `NotFound`, or `ServiceError` for one
+    that is too short.
+    """
     password_hash = _hash(password)
     with database.write() as session:
         account = _required(session, email)
         account.password_hash = password_hash
+        account.must_change_password = is_temporary
+        _end_sessions(session, account)
         _record(session, account, "set_staff_password", actor, now, {})
         return _view(account)
+
+
+def change_own_password(
+    database: Database, email: str, old: str, new: str, *, now: datetime
+) -> StaffView:
+    """Change a password by who knows the present one, which ends all sessions.
+
+    Raises `NotAllowed` (PASSWORD_WRONG, PASSWORD_SAME) and `ServiceError` for one that is too short.
+    """
+    if check_password(database, email, old) is None:
+        raise NotAllowed("PASSWORD_WRONG", "the present password is another one")
+    if old == new:
+        raise NotAllowed("PASSWORD_SAME", "the new password is the present one")
+    return set_password(database, email, new, actor=email, now=now)
+
+
+def made_password() -> str:
+    """A random password, to be shown once and told to the owner of the account."""
+    return secrets.token_urlsafe(_BYTES_OF_MADE_PASSWORD)
 
 
 def check_password(database: Database, email: str, password: str) -> int | None:
@@ -162,6 +222,29 @@ def _required(session: Session, email: str) -> StaffAccount:
     return account
 
 
+def _keep_an_admin(session: Session, account: StaffAccount) -> None:
+    """Raise `Conflict` where nobody would be left who can manage accounts."""
+    if account.role != "admin" or not account.is_active:
+        return
+    # All of them are locked, in one order, so that two admins cannot remove each other at once.
+    admins = session.scalars(
+        select(StaffAccount.id)
+        .where(StaffAccount.role == "admin", StaffAccount.is_active)
+        .order_by(StaffAccount.id)
+        .with_for_update()
+    ).all()
+    if set(admins) <= {account.id}:
+        raise Conflict("LAST_ADMIN", f"{account.email} is the only admin; make another one first")
+
+
+def _end_sessions(session: Session, account: StaffAccount) -> None:
+    session.execute(
+        delete(StaffSession)
+        .where(StaffSession.account_id == account.id)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def _record(
     session: Session,
     account: StaffAccount,
@@ -179,9 +262,23 @@ def _record(
         now=now,
         after=after,
     )
+    audit.recorded(
+        session,
+        actor=actor,
+        action=audit.CHANGE,
+        subject="staff",
+        subject_id=account.email,
+        detail={"command": command, **after},
+        now=now,
+    )
 
 
 def _view(account: StaffAccount) -> StaffView:
     return StaffView(
-        account.email, account.name, account.role, account.is_active, account.created_at
+        account.email,
+        account.name,
+        account.role,
+        account.is_active,
+        account.created_at,
+        account.must_change_password,
     )

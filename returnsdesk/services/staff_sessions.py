@@ -6,14 +6,14 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from returnsdesk.db.models import StaffSession
+from returnsdesk.db.models import StaffAccount, StaffSession
 from returnsdesk.db.session import Database
-from returnsdesk.services import staff
+from returnsdesk.services import audit, staff
 
 LONGEST_SESSION: Final = timedelta(hours=12)
 LONGEST_IDLE: Final = timedelta(hours=2)
@@ -28,16 +28,23 @@ class StaffMember:
     email: str
     name: str
     role: str
+    must_change_password: bool = False
 
     def may(self, role: str) -> bool:
         """Whether the role is theirs or below: an admin may all that a lead may, a lead all that an agent may."""
         return staff.ROLES.index(self.role) >= staff.ROLES.index(role)
 
 
-def begin(database: Database, account_id: int, *, now: datetime) -> str:
-    """Begin a session for an account whose password was right; returns the token for the cookie."""
+def begin(
+    database: Database, account_id: int, *, instead_of: str = "", now: datetime
+) -> tuple[str, StaffMember]:
+    """Begin a session for an account whose password was right; returns the token for the cookie, and whose it is.
+
+    The token is always a new one; the session of `instead_of`, which the browser had before, is over.
+    """
     token = secrets.token_urlsafe(32)
     with database.write() as session:
+        _remove(session, StaffSession.token_hash == _hash(instead_of))
         session.add(
             StaffSession(
                 token_hash=_hash(token),
@@ -47,7 +54,7 @@ def begin(database: Database, account_id: int, *, now: datetime) -> str:
                 expires_at=now + LONGEST_SESSION,
             )
         )
-    return token
+        return token, _member(session.get(StaffAccount, account_id))
 
 
 def find(session: Session, token: str, *, now: datetime) -> StaffMember | None:
@@ -58,7 +65,7 @@ def find(session: Session, token: str, *, now: datetime) -> StaffMember | None:
     account = row.account
     if not account.is_active:
         return None
-    return StaffMember(account.id, account.email, account.name, account.role)
+    return _member(account)
 
 
 def is_sign_of_life_due(session: Session, token: str, *, now: datetime) -> bool:
@@ -78,11 +85,55 @@ def keep_alive(database: Database, token: str, *, now: datetime) -> None:
 def end(database: Database, token: str) -> None:
     """Log out."""
     with database.write() as session:
-        session.execute(
-            delete(StaffSession)
-            .where(StaffSession.token_hash == _hash(token))
-            .execution_options(synchronize_session=False)
+        _remove(session, StaffSession.token_hash == _hash(token))
+
+
+def end_all(database: Database, account_id: int, *, now: datetime) -> None:
+    """Log an account's owner out wherever they are logged in."""
+    with database.write() as session:
+        ended = _remove(session, StaffSession.account_id == account_id)
+        account = session.get(StaffAccount, account_id)
+        audit.recorded(
+            session,
+            actor=account.email,
+            action=audit.LOG_OUT,
+            subject="staff",
+            subject_id=account.email,
+            detail={"sessions": ended},
+            now=now,
         )
+
+
+def number_open(session: Session, account_id: int, *, now: datetime) -> int:
+    """How many sessions of an account are open."""
+    open_ones = select(func.count()).where(
+        StaffSession.account_id == account_id,
+        StaffSession.expires_at > now,
+        StaffSession.seen_at > now - LONGEST_IDLE,
+    )
+    return int(session.scalar(open_ones) or 0)
+
+
+def forget_over(database: Database, *, now: datetime) -> int:
+    """Delete sessions that have run out or were not used for long; returns how many."""
+    with database.write() as session:
+        return _remove(
+            session,
+            (StaffSession.expires_at <= now) | (StaffSession.seen_at <= now - LONGEST_IDLE),
+        )
+
+
+def _remove(session: Session, which: Any) -> int:
+    result = session.execute(
+        delete(StaffSession).where(which).execution_options(synchronize_session=False)
+    )
+    return int(result.rowcount)
+
+
+def _member(account: StaffAccount) -> StaffMember:
+    return StaffMember(
+        account.id, account.email, account.name, account.role, account.must_change_password
+    )
 
 
 def _row(session: Session, token: str) -> StaffSession | None:

@@ -19,7 +19,15 @@ from returnsdesk.db.models import Conversation, Order, Withdrawal, WithdrawalLin
 from returnsdesk.db.session import Database
 from returnsdesk.domain import states, windows
 from returnsdesk.domain.policy import WithdrawalRules
-from returnsdesk.services import cases, events, identity, notices, overrides, policies
+from returnsdesk.services import (
+    cases,
+    conversation_subject,
+    events,
+    identity,
+    notices,
+    overrides,
+    policies,
+)
 from returnsdesk.services.errors import NotAllowed, NotFound, ServiceError
 from returnsdesk.services.return_opening import Origin
 from returnsdesk.services.views import WithdrawalView, withdrawal_view
@@ -284,6 +292,9 @@ def _store(session: Session, declaration: Declaration, origin: Origin) -> Withdr
         now=origin.now, after={"status": withdrawal.status, "number": withdrawal.number},
         conversation_id=origin.conversation_id,
     )  # fmt: skip
+    conversation_subject.came_of_it(
+        session, origin.conversation_id, conversation_subject.WITHDRAWAL, order
+    )
     session.flush()
     return withdrawal
 

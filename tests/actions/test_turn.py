@@ -63,3 +63,20 @@ def test_offer_is_forgotten_after_another_message(talk: Talk) -> None:
     talk.says("hello", "greet")
     talk.says("yes", "affirm")
     assert offered_action(turn_of(talk)) is None
+
+
+def test_a_message_carries_the_texts_it_is_made_of_and_its_findings_once(talk: Talk) -> None:
+    talk.says("hi")
+    dispatcher = CollectingDispatcher()
+    turn = talk.turn(dispatcher)
+    turn.note_finding("FINAL_SALE", "blazer")
+    head = turn.label("returns_registered", rma_number="RMA-1")
+    turn.label("label_stop")
+    turn.say_text(head)
+    turn.say("utter_bye")
+
+    first, second = dispatcher.messages
+    assert first["told"] == [{"key": "returns_registered", "facts": {"rma_number": "RMA-1"}}]
+    assert first["findings"] == [{"code": "FINAL_SALE", "about": "blazer"}]
+    assert second["told"] == [{"key": "utter_bye", "facts": {}}]
+    assert second["findings"] == []

@@ -224,9 +224,12 @@ def test_every_word_of_the_widget_stands_in_every_language() -> None:
     assert len(counts) > 15
     assert set(counts.values()) == {len(LANGUAGES)}
     used = set(re.findall(r'this\.text\("(\w+)"|\? "(\w+)" : "(\w+)"', source))
-    starters = {"where", "how", "size"}
+    starters = {"where", "how", "size", "save"}
     # What the file does not say itself comes with the session.
-    assert {name for names in used for name in names if name} | starters == {*counts, *words("en")}
+    assert {name for names in used for name in names if name} | starters == {
+        *counts,
+        *words("en", has_telegram=True),
+    }
 
 
 async def test_a_shop_page_opens_nothing_of_others(page: Page, desk: Served) -> None:

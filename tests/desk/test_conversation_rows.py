@@ -13,7 +13,8 @@ from returnsdesk.db.base import mapper_registry
 from returnsdesk.db.models import ButtonToken, Message
 from returnsdesk.db.session import Database
 from returnsdesk.services import answers, conversations
-from returnsdesk.services.answers import Button, Reply
+from returnsdesk.services.answers import Reply
+from returnsdesk.services.buttons import Button
 from returnsdesk.services.errors import Conflict, NotFound
 
 NOW = datetime(2026, 6, 15, 12, 0, tzinfo=timezone.utc)

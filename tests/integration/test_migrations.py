@@ -19,6 +19,9 @@ from returnsdesk.settings import PROJECT_ROOT
 
 TABLES = set(mapper_registry.metadata.tables)
 
+# The full-text index on PostgreSQL is over an expression; test_search looks at it.
+pytestmark = pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based")
+
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
@@ -28,7 +31,8 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 def tables_in(database: Database) -> set[str]:
-    return set(inspect(database.engine).get_table_names()) - {"alembic_version"}
+    names = inspect(database.engine).get_table_names()
+    return {name for name in names if not name.startswith("message_search")} - {"alembic_version"}
 
 
 def constraints_in(database: Database) -> dict[str, dict[str, Any]]:

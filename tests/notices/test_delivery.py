@@ -12,7 +12,16 @@ from sqlalchemy import select, update
 
 from returnsdesk.clients.mail import mail_folder
 from returnsdesk.clients.sms import SmsNotSent
-from returnsdesk.db.models import Case, Conversation, Message, Notification, OutboxJob, Return
+from returnsdesk.db.models import (
+    Case,
+    Conversation,
+    Customer,
+    Message,
+    Notification,
+    OutboxJob,
+    Return,
+    TelegramChat,
+)
 from returnsdesk.jobs import notices as notice_jobs
 from returnsdesk.jobs.context import JobContext
 from returnsdesk.services import (
@@ -431,6 +440,17 @@ def test_a_text_message_waits_as_long_as_the_service_asks(
 
 def test_notices_are_written_for_channels_with_a_sender_alone(shop: Any, settings: Any) -> None:
     change_order(shop, "LL-2", by_sms)
+    with shop.write() as session:
+        anna = session.scalars(select(Customer)).one()
+        there = conversations.begin(session, channel="telegram", language="en", now=NOW)
+        chat_of_anna = TelegramChat(
+            chat_id=77,
+            conversation_id=there.id,
+            customer_id=anna.id,
+            wants_notices=True,
+            created_at=NOW,
+        )
+        session.add(chat_of_anna)
     create(shop, conversation_id=talk(shop))
 
     with shop.read() as session:

@@ -98,6 +98,19 @@ async def test_a_body_over_the_limit_is_refused(desk: Desk) -> None:
     assert response.status_code == 413
 
 
+async def test_the_trace_says_which_texts_were_said_with_which_facts(
+    desk: Desk, actions: Actions
+) -> None:
+    told = [{"key": "returns_registered", "facts": {"rma_number": "RMA-1"}}]
+    found = [{"code": "HIGH_VALUE", "about": "rug"}]
+    actions.answer = answers([{"text": "Done.", "told": told, "findings": found}])
+
+    answer = await desk.say("where is my parcel, order W2611340?")
+
+    assert answer["replies"] == [{"text": "Done."}]
+    assert answer["trace"]["replies"] == [{"told": told, "findings": found}]
+
+
 async def test_a_text_is_answered_with_replies_and_trace(desk: Desk, actions: Actions) -> None:
     answer = await desk.say("where is my parcel, order W2611340?")
     assert answer["replies"] == [{"text": "On its way."}]
@@ -113,6 +126,7 @@ async def test_a_text_is_answered_with_replies_and_trace(desk: Desk, actions: Ac
     ]
     assert trace["actions"] == ["action_orders_status"]
     assert trace["slots"] == {"language": "en"}
+    assert trace["replies"] == [{"told": [], "findings": []}]
     assert actions.calls[0]["tracker"]["latest_message"]["metadata"] == {
         "language": "en",
         "page": {},
