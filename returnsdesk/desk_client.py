@@ -48,6 +48,8 @@ class ChatClient:
         )
         self._last_seq = 0
         self.language = settings.default_language
+        # Of all conversations that were begun, also of the one that follows a log-out.
+        self.conversation_ids: list[str] = []
 
     def close(self) -> None:
         """Close the connections; the conversation stays as it is."""
@@ -55,7 +57,8 @@ class ChatClient:
 
     def end(self) -> None:
         """Log out: the conversation closes for good."""
-        self._call("DELETE", "/api/session")
+        session = self._call("DELETE", "/api/session")
+        self.conversation_ids.append(str(session["conversation_id"]))
 
     def open(self, language: str, login_token: str | None) -> bool:
         """Begin a conversation; tells whether the shopper is logged in. Raises `DeskCallFailed`."""
@@ -64,6 +67,7 @@ class ChatClient:
             wish["login_token"] = login_token
         session = self._call("POST", "/api/session", wish)
         self._client.headers["Authorization"] = f"Bearer {session['token']}"
+        self.conversation_ids.append(str(session["conversation_id"]))
         self.language = session["language"]
         return bool(session["signed_in"])
 

@@ -50,7 +50,12 @@ def up() -> None:
     def when_started() -> None:
         try:
             selftest.wait_until_ready(settings, seconds=READY_SECONDS)
-            selftest.ask(settings, selftest.choose_probe(database), seconds=ANSWER_SECONDS)
+            selftest.ask(
+                settings,
+                selftest.choose_probe(database),
+                seconds=ANSWER_SECONDS,
+                database=database,
+            )
         except Exception as error:
             # Whatever it is, the shop must not believe that it is served.
             outcome.append(str(error) or type(error).__name__)
@@ -78,6 +83,12 @@ def _load_sample_shop(database: Database) -> None:
 def _where_to_look(settings: Settings) -> Panel:
     lines = [f"[bold green]Returns Desk is ready:[/] {settings.public_url}"]
     lines += _demo_lines(settings) if settings.demo_mode else []
+    lines.append(f"Console       {settings.public_url}/console/")
+    if settings.demo_mode:
+        for login in sample_shop.DEMO_LOGINS:
+            lines.append(
+                f"              [bold]{login.email}[/]  {login.role}, password {login.password}"
+            )
     lines.append("Terminal      .venv/bin/returnsdesk chat --as EMAIL")
     lines.append("Stop          Ctrl-C")
     return Panel("\n".join(lines), expand=False, border_style="green")

@@ -25,7 +25,7 @@ from returnsdesk.db.models import (
     VerifiedSession,
 )
 from returnsdesk.db.session import Database
-from returnsdesk.services import chat_wishes, conversation_state, identity
+from returnsdesk.services import chat_wishes, conversation_language, conversation_state, identity
 from returnsdesk.services.buttons import issue
 from returnsdesk.services.chat_wishes import Said
 from returnsdesk.services.chats import TELEGRAM, lock_chat_of
@@ -201,6 +201,8 @@ def accept(
         wish = chat_wishes.wish_in(session, conversation, text, chosen, channel)
         # A person reads along and answers; the assistant is silent.
         is_settled = wish is not None or is_taken_over(session, conversation_id)
+        if chosen is None and not is_settled:
+            conversation_language.follow(session, conversation, text)
         state = "answered" if is_settled else "waiting"
         message = new_message(conversation, author="shopper", text=text, state=state, now=now)
         message.channel_message_id, message.choice = message_id, chosen

@@ -189,7 +189,8 @@ def ask(session: Session, filters: Filters, *, reader_id: int) -> Asked:
 
 def _plain(filters: Filters) -> list[Any]:
     """Conditions that an index over time answers."""
-    found = []
+    # Where nothing was said, a chat was opened and left: there is nothing to read.
+    found = [Conversation.last_seq > 0]
     for column in ("state", "channel", "language", "outcome", "csat"):
         value = getattr(filters, column)
         if value:
@@ -316,8 +317,10 @@ def _few(session: Session, rare: Any) -> frozenset[str] | None:
 
 
 def counts_by_state(session: Session) -> dict[str, int]:
-    """How many conversations there are in each state, by an index alone."""
+    """How many conversations there are in the states that people work on, by an index alone."""
     rows = session.execute(
-        select(Conversation.state, func.count()).group_by(Conversation.state)
+        select(Conversation.state, func.count())
+        .where(Conversation.state.in_((conversation_state.WAITING, conversation_state.PERSON)))
+        .group_by(Conversation.state)
     ).all()
     return {state: int(number) for state, number in rows}

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import func, select
 
 from returnsdesk import selftest
+from returnsdesk.db.models import Conversation, Message
+from returnsdesk.db.session import Database
 from returnsdesk.selftest import Probe, SelfTestFailed
 from returnsdesk.settings import Settings
 from tests.desk.fake_rasa import FakeRasa
@@ -25,6 +28,18 @@ def test_a_true_answer_passes(desk: Served, desk_settings: Settings, rasa: FakeR
 def test_an_answer_about_something_else_fails(desk: Served, desk_settings: Settings) -> None:
     with pytest.raises(SelfTestFailed, match=r"asked after R-1 .*You said: where is my refund"):
         selftest.ask(desk_settings, PROBE, seconds=10)
+
+
+def test_the_conversation_of_the_self_test_is_not_kept(
+    desk: Served, desk_settings: Settings, rasa: FakeRasa, database: Database
+) -> None:
+    rasa.answer = lambda turn: [{"text": "It is about R-1."}]
+
+    selftest.ask(desk_settings, PROBE, seconds=10, database=database)
+
+    with database.read() as session:
+        assert session.scalar(select(func.count(Conversation.id))) == 0
+        assert session.scalar(select(func.count(Message.id))) == 0
 
 
 def test_a_notice_of_delay_is_no_answer(
