@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from rasa_sdk.events import ActionExecutionRejected, ActiveLoop, FollowupAction, SlotSet
@@ -15,6 +16,9 @@ FORM = "identity_form"
 LOCKED = "locked"
 # Said inside the form these are answers or small talk; other intents are answered by their own rules first.
 ANSWERS = frozenset({"inform", "affirm", "deny", "nlu_fallback", "continue", "out_of_scope"})
+
+_FOUR_DIGITS = re.compile(r"(?<![\w-])\d{4}(?![\w-])")
+_MOST_WORDS_BESIDE = 5
 
 
 def needs_identity(turn: Turn) -> bool:
@@ -207,7 +211,22 @@ def _proof_in(text: str, *, is_postcode_asked: bool = False) -> dict[str, str]:
         )
         if not is_other_kind:
             proof[each.kind] = each.value
+    if "order_number" in proof and "postcode" not in proof:
+        proof |= _short_postcode_beside(text, numbers)
     return proof
+
+
+def _short_postcode_beside(text: str, numbers: list[tuple[int, int]]) -> dict[str, str]:
+    """Four digits beside an order number and next to nothing else: a postcode of Norway, Belgium, Austria and others.
+
+    In a longer message four digits are as likely a year or an amount.
+    """
+    rest = text
+    for start, end in sorted(numbers, reverse=True):
+        rest = f"{rest[:start]} {rest[end:]}"
+    codes = _FOUR_DIGITS.findall(rest)
+    is_little_else = len(rest.split()) <= _MOST_WORDS_BESIDE
+    return {"postcode": codes[0]} if len(codes) == 1 and is_little_else else {}
 
 
 def _bare_postcode(text: str) -> str | None:

@@ -1,7 +1,8 @@
-"""Takes the pictures of the documentation: chats with a running product in a browser, as a shopper would.
+"""Takes the pictures of the documentation from a running product: chats as a shopper would, the console as a lead.
 
 `make screenshots` runs it; the product has to be up with a freshly seeded sample shop, because the chat really
-exchanges something.
+exchanges something. For the picture of Telegram it has to talk to the loopback Bot API server of the tests:
+`python -m tests.servers.telegram --port 8190` says with which settings, and its address is given by --telegram.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from playwright.sync_api import (
 )
 
 from returnsdesk.settings import PROJECT_ROOT, load_settings
+from scripts.console_pictures import console_pictures, telegram_picture
 from tests.servers.browser import FLAGS
 from tests.servers.programs import CHROMIUM
 
@@ -153,6 +155,10 @@ def main(
         str | None,
         typer.Argument(help="Address of the running desk; that of the settings without."),
     ] = None,
+    telegram: Annotated[
+        str | None,
+        typer.Option(help="Address of the loopback Bot API server that the desk talks to."),
+    ] = None,
 ) -> None:
     """Take the pictures of the documentation from a running product."""
     program = CHROMIUM.find()
@@ -163,7 +169,10 @@ def main(
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         try:
-            taken = take_pictures(browser, address or load_settings().public_url)
+            desk = address or load_settings().public_url
+            taken = [*take_pictures(browser, desk), *console_pictures(browser, desk, _keep)]
+            if telegram is not None:
+                taken.append(telegram_picture(browser, telegram, _keep))
         except NoPicture as problem:
             typer.echo(str(problem), err=True)
             raise typer.Exit(1) from None

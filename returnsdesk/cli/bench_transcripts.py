@@ -64,7 +64,7 @@ def bench_transcripts(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """How fast list, filters, search and reading view are.
+    """List, search and reading view of the console with many messages.
 
     Fills a new SQLite file, which is removed afterwards, or the empty database of --database-url, which is left filled.
     """

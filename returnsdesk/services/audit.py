@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from returnsdesk.db.models import AuditEntry
@@ -18,6 +19,9 @@ CHANGE: Final = "change"
 ERASE: Final = "erase"
 LOG_IN: Final = "log_in"
 LOG_OUT: Final = "log_out"
+
+ONE_READING: Final = timedelta(minutes=10)
+"""A page that somebody keeps open loads itself anew at every change; that long, it is one reading."""
 
 
 def record(
@@ -32,9 +36,13 @@ def record(
 ) -> None:
     """Add an entry in a transaction of its own; for readings, which change nothing else.
 
+    The same reading again within `ONE_READING` adds nothing.
+
     `actor` is the address of the account, `subject` the kind of record (conversation, customer, return, ...) and
     `subject_id` its id or number. `detail` never holds personal data: which field was revealed, not what stood in it.
     """
+    if action == READ and _was_just_read(database, actor, subject, str(subject_id), now):
+        return
     with database.write() as session:
         recorded(
             session,
@@ -45,6 +53,20 @@ def record(
             detail=detail,
             now=now,
         )
+
+
+def _was_just_read(
+    database: Database, actor: str, subject: str, subject_id: str, now: datetime
+) -> bool:
+    earlier = select(AuditEntry.id).where(
+        AuditEntry.subject == subject,
+        AuditEntry.subject_id == subject_id,
+        AuditEntry.action == READ,
+        AuditEntry.actor == actor,
+        AuditEntry.at > now - ONE_READING,
+    )
+    with database.read() as session:
+        return session.scalar(earlier.limit(1)) is not None
 
 
 def recorded(

@@ -139,6 +139,16 @@ def test_proof_in_the_first_message_is_not_asked_for_again(talk: Talk) -> None:
     assert not answer.texts
 
 
+def test_a_postcode_of_four_digits_beside_the_number_is_one(talk: Talk) -> None:
+    answer = asked(talk, "LL-10001, 0358")
+    assert answer.texts and answer.slots.get("identity_question") != "postcode"
+
+
+def test_a_year_in_a_longer_message_is_no_postcode(talk: Talk) -> None:
+    answer = asked(talk, "LL-10001 and I bought that back in 2025 I think")
+    assert answer.slots["identity_question"] == "postcode"
+
+
 def test_task_goes_on_after_the_proof(talk: Talk) -> None:
     talk.slots["resume_task"] = "action_refunds_status"
     asked(talk, "LL-10001, 1071 KV")

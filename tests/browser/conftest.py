@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, expect
+from sqlalchemy import select
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
 from returnsdesk.db.base import mapper_registry
+from returnsdesk.db.models import Conversation
 from returnsdesk.db.session import Database
-from returnsdesk.services import sample_shop
+from returnsdesk.services import conversation_erasure, sample_shop
 from returnsdesk.settings import Settings, load_settings
 from tests.browser.chat import Chat
 from tests.desk.conftest import clock, desk, rasa, start_desk  # noqa: F401
@@ -29,11 +31,13 @@ expect.set_options(timeout=MILLISECONDS_TO_APPEAR)
 
 @pytest.fixture(scope="session")
 def seeded_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database file with the sample shop; tests work on copies."""
+    """A database file with the sample shop, where nobody has said anything yet; tests work on copies."""
     path = tmp_path_factory.mktemp("shop") / "shop.db"
     database = Database(f"sqlite:///{path}")
     mapper_registry.metadata.create_all(database.engine)
     sample_shop.seed(database, now=datetime.now(timezone.utc))
+    with database.write() as session:
+        conversation_erasure.erase(session, session.scalars(select(Conversation.id)).all())
     with database.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     database.dispose()

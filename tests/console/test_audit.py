@@ -48,6 +48,21 @@ def empty(database_url: str) -> Iterator[Database]:
     database.dispose()
 
 
+def test_a_page_that_is_kept_open_is_one_reading(empty: Database) -> None:
+    read = {"actor": AGENT, "action": audit.READ, "subject": "conversation", "subject_id": "c"}
+    for at in (NOW, NOW + timedelta(minutes=9), NOW + timedelta(minutes=10)):
+        audit.record(empty, **read, now=at)
+    audit.record(empty, **{**read, "actor": LEAD}, now=NOW)
+    audit.record(empty, **{**read, "subject_id": "d"}, now=NOW)
+    audit.record(empty, **{**read, "action": audit.EXPORT}, now=NOW + timedelta(minutes=1))
+
+    with empty.read() as session:
+        kept = [(each.actor, each.action, each.subject_id) for each in session.query(AuditEntry)]
+    assert sorted(kept) == sorted(
+        [(AGENT, "read", "c"), (AGENT, "read", "c"), (LEAD, "read", "c"), (AGENT, "read", "d"), (AGENT, "export", "c")]
+    )  # fmt: skip
+
+
 def rows(page: str) -> list[str]:
     return re.findall(r'data-label="Who">([^<]*)<', page)
 

@@ -587,3 +587,13 @@ def test_guide_leaves_no_customer_out() -> None:
 def test_guide_s_gift_code_is_the_order_s() -> None:
     codes = set(re.findall(r"GIFT-[A-Z0-9-]+", GUIDE.read_text(encoding="utf-8")))
     assert codes == {order["gift_code"] for order in ORDERS.values() if "gift_code" in order}
+
+
+def test_conversations_name_intents_that_the_assistant_has() -> None:
+    domain = yaml.safe_load((ROOT / "domain.yml").read_text(encoding="utf-8"))
+    known = {*domain["intents"], "nlu_fallback"}
+    talks = yaml.safe_load((SHOP / "conversations.yml").read_text(encoding="utf-8"))
+    turns = [turn for talk in talks for turn in talk["talk"]]
+    named = {turn["intent"] for turn in turns if "intent" in turn}
+    named |= {also for turn in turns for also in turn.get("also", {})}
+    assert named and named <= known
