@@ -75,6 +75,9 @@ def declare(
     """
     origin = Origin(actor, channel, now, conversation_id)
     with database.write() as session:
+        if declaration.order_id is not None:
+            # The order before the conversation, as every command does; no two wait for each other then.
+            session.get(Order, declaration.order_id, with_for_update=True)
         if conversation_id is not None:
             # Two messages at once in one conversation must not become two declarations.
             session.get(Conversation, conversation_id, with_for_update=True)

@@ -56,9 +56,10 @@ class Conversation(Base):
     outcome: Mapped[str | None] = Column(String(20))
     # The shopper's rating, 1 to 5
     csat: Mapped[int | None] = Column(Integer)
-    # The latest order that it was about, and the customer, once known
-    order_id: Mapped[int | None] = Column(ForeignKey("orders.id"), index=True)
-    customer_id: Mapped[int | None] = Column(ForeignKey("customers.id"), index=True)
+    # The latest order that it was about, and the customer, once known. No foreign keys: checking one would lock the
+    # order after the conversation, and every command locks the order first.
+    order_id: Mapped[int | None] = Column(Integer, index=True)
+    customer_id: Mapped[int | None] = Column(Integer, index=True)
     reviewed_at: Mapped[datetime | None] = Column(UTCDateTime)
     reviewed_by: Mapped[str | None] = Column(String(254))
     # E-mail address of the member of staff who sees to it

@@ -335,15 +335,6 @@ def upgrade() -> None:
         )
         batch_op.create_index("ix_conversations_created_at", ["created_at"], unique=False)
         batch_op.create_index("ix_conversations_handed_over_at", ["handed_over_at"], unique=False)
-        batch_op.create_foreign_key(
-            batch_op.f("fk_conversations_order_id_orders"), "orders", ["order_id"], ["id"]
-        )
-        batch_op.create_foreign_key(
-            batch_op.f("fk_conversations_customer_id_customers"),
-            "customers",
-            ["customer_id"],
-            ["id"],
-        )
         batch_op.create_check_constraint(
             batch_op.f("ck_conversations_known_state"),
             "state IN ('bot', 'waiting', 'person', 'closed')",
@@ -471,10 +462,6 @@ def downgrade() -> None:
         )
 
     with op.batch_alter_table("conversations") as batch_op:
-        batch_op.drop_constraint(
-            batch_op.f("fk_conversations_customer_id_customers"), type_="foreignkey"
-        )
-        batch_op.drop_constraint(batch_op.f("fk_conversations_order_id_orders"), type_="foreignkey")
         batch_op.drop_index("ix_conversations_handed_over_at")
         batch_op.drop_index("ix_conversations_created_at")
         batch_op.drop_index("ix_conversations_state_last_message_at")
