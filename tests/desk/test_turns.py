@@ -93,7 +93,7 @@ def test_replies_trace_and_language_are_stored_with_the_answer(
 ) -> None:
     rasa.trace = {"intent": "refunds_status", "confidence": 0.98, "slots": {"language": "nl"}}
 
-    shopper.say("waar is mijn geld?")
+    shopper.say("geld?")
     shopper.wait_for_answers(1)
     shopper.say("en nu?")
     shopper.wait_for_answers(2)
