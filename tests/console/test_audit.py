@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from sqlalchemy import delete, func, select
@@ -49,7 +50,9 @@ def empty(database_url: str) -> Iterator[Database]:
 
 
 def test_a_page_that_is_kept_open_is_one_reading(empty: Database) -> None:
-    read = {"actor": AGENT, "action": audit.READ, "subject": "conversation", "subject_id": "c"}
+    read: dict[str, Any] = {
+        "actor": AGENT, "action": audit.READ, "subject": "conversation", "subject_id": "c",
+    }  # fmt: skip
     for at in (NOW, NOW + timedelta(minutes=9), NOW + timedelta(minutes=10)):
         audit.record(empty, **read, now=at)
     audit.record(empty, **{**read, "actor": LEAD}, now=NOW)
