@@ -313,6 +313,7 @@ def test_an_update_that_is_none_is_set_aside_and_the_chat_goes_on(
     desk: Served, telegram: FakeTelegram, robin: User, database: Database
 ) -> None:
     robin.sends({"date": "never", "text": 5})
+    robin.reads(render("telegram_unreadable", "en"))
     robin.says("still there?")
     robin.reads("You said: still there?")
     with database.read() as session:

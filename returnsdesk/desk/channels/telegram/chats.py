@@ -74,7 +74,7 @@ class Chats:
             self.database,
             chat_of(update),
             text,
-            said_id=said_id(update),
+            said_id=said_id(update.update_id),
             command=command,
             content=content,
             now=self.now(),
@@ -126,9 +126,9 @@ def language_of(update: Update, desk: Desk) -> str:
     return spoken or desk.settings.default_language
 
 
-def said_id(update: Update) -> str:
+def said_id(update_id: int) -> str:
     """Under which id the answer to an update is kept."""
-    return f"tg-u{update.update_id}"
+    return f"tg-u{update_id}"
 
 
 async def _ignoring_errors(call: Coroutine[Any, Any, object]) -> None:

@@ -99,7 +99,7 @@ class Commands:
             self._database,
             chat.chat_id,
             render("telegram_new", chat.language),
-            said_id=said_id(update),
+            said_id=said_id(update.update_id),
             command=_text(update),
             now=self._chats.now(),
         )

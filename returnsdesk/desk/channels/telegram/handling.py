@@ -21,7 +21,7 @@ from telegram.ext import (
 
 from returnsdesk.desk.channels.telegram.bot import DeskApplication
 from returnsdesk.desk.channels.telegram.buttons import Buttons
-from returnsdesk.desk.channels.telegram.chats import Chats, in_work
+from returnsdesk.desk.channels.telegram.chats import Chats, in_work, said_id
 from returnsdesk.desk.channels.telegram.commands import Commands
 from returnsdesk.desk.channels.telegram.incoming import Incoming
 from returnsdesk.desk.channels.telegram.lanes import ChatKey, Leases
@@ -29,6 +29,7 @@ from returnsdesk.desk.channels.telegram.memberships import Memberships
 from returnsdesk.desk.refusals import known_language
 from returnsdesk.services import telegram_chats, telegram_inbox
 from returnsdesk.services.telegram_inbox import WaitingUpdate
+from returnsdesk.texts import render
 
 _FIRST_PAUSE_SECONDS: Final = 0.2
 _GROWTH: Final = 4
@@ -118,9 +119,26 @@ class Handling:
         what = f"update {update.update_id} of Telegram"
         if is_over:
             logger.error("%s is set aside: %s", what, type(error).__name__, exc_info=error)
+            if is_hopeless:
+                await self._answer_unreadable(update)
             return
         logger.warning("%s is tried again: %s", what, type(error).__name__)
         await asyncio.sleep(_FIRST_PAUSE_SECONDS * _GROWTH**update.attempts)
+
+    async def _answer_unreadable(self, update: WaitingUpdate) -> None:
+        """A message of a kind that the library does not know yet: the shopper hears what works here."""
+        chat_id = update.chat_id
+        if chat_id is None or chat_id < 0 or not isinstance(update.payload.get("message"), dict):
+            return
+        database, now = self._chats.database, self._chats.now()
+        language = _language_in(update.payload) or self._chats.desk.settings.default_language
+        chat = await run_sync(
+            partial(telegram_chats.open_chat, database, chat_id, language, now=now)
+        )
+        text = render("telegram_unreadable", chat.language)
+        answer_id = said_id(update.update_id)
+        say = partial(telegram_chats.say, database, chat_id, text, said_id=answer_id, now=now)
+        self._chats.desk.feed.tell(await run_sync(say))
 
     async def _keep_error(self, update: object, context: Any) -> None:
         if isinstance(update, Update):
